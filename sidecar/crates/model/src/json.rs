@@ -1,0 +1,1 @@
+//! JSON as text: scanning without building a tree.
