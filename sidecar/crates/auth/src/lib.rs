@@ -1,0 +1,34 @@
+//! Access keys and SAS tokens: turns a credential that a client shows into a [`Permit`] that the broker asks for.
+
+mod authorizer;
+mod error;
+mod keys;
+mod permit;
+mod resource;
+
+pub use authorizer::Authorizer;
+pub use error::Error;
+pub use keys::{Keys, Right, Rights, Rule, Secret};
+pub use permit::{Listen, Manage, Permit, Send};
+pub use resource::Resource;
+
+/// What a client shows.
+#[derive(Clone, Copy)]
+pub enum Credential<'a> {
+    /// `Authorization: SharedAccessKey …`, or `aeg-sas-key` as header or query parameter: the key itself.
+    AccessKey(&'a str),
+    /// `Authorization: SharedAccessSignature …` or `aeg-sas-token`: `r=…&e=…&s=…`, exactly as received.
+    SharedAccessSignature(&'a str),
+    /// Nothing.
+    None,
+}
+
+impl std::fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AccessKey(_) => "AccessKey(***)",
+            Self::SharedAccessSignature(_) => "SharedAccessSignature(***)",
+            Self::None => "None",
+        })
+    }
+}
