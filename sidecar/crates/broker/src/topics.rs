@@ -1,0 +1,5 @@
+//! Topics and event subscriptions as a machine without IO.
+
+mod filter;
+mod runs;
+mod varint;
