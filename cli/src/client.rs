@@ -1,0 +1,255 @@
+//! The HTTP side of the commands: one authenticated request, its answer, or a failure that says what to do.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body};
+
+use crate::connection::Connection;
+use crate::failure::{Exit, Failure};
+
+/// Long enough for an answer that waits for a slow disk, short enough to notice a dead peer.
+const PATIENCE: Duration = Duration::from_secs(60);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// No answer of ours but the stream of `tail` is larger: 100 events of 1 MiB, in base64.
+const ANSWER_BYTES_MAX: u64 = 160 << 20;
+/// How often a throttled request is repeated, and how long the service may ask to wait in between.
+const ATTEMPTS_MAX: u32 = 5;
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+pub(crate) const API_VERSION: &str = "api-version=2024-06-01";
+const BATCH: &str = "application/cloudevents-batch+json; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// A Namespace's HTTP door.
+pub(crate) struct Client {
+    agent: Agent,
+    connection: Connection,
+}
+
+impl Client {
+    pub(crate) fn new(connection: Connection) -> Result<Self, Failure> {
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_PATIENCE))
+            .user_agent(concat!("weft/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(&connection.endpoint) {
+            config = config.proxy(None);
+        }
+        if connection.endpoint.starts_with("https://") {
+            config = config.tls_config(tls(connection.roots.as_deref())?);
+        }
+        Ok(Self {
+            agent: config.build().new_agent(),
+            connection,
+        })
+    }
+
+    /// Publishes a JSON array of CloudEvents. Waits and repeats when the service says that it is busy: it has stored
+    /// nothing then.
+    pub(crate) fn publish(&self, path: &str, events: &[u8]) -> Result<(), Failure> {
+        let mut attempt = 1;
+        loop {
+            let response = self.send(path, BATCH, events, PATIENCE)?;
+            match retry_after(&response) {
+                Some(wait) if attempt < ATTEMPTS_MAX => std::thread::sleep(wait),
+                _ => return answer(response).map(|_| ()),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// `POST` with a JSON body. `wait` is how long the service may take on purpose (a long poll).
+    pub(crate) fn post(&self, path: &str, body: Option<&Value>, wait: Duration) -> Result<Value, Failure> {
+        let body = body.map(ToString::to_string).unwrap_or_default();
+        answer(self.send(path, JSON, body.as_bytes(), PATIENCE + wait)?)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
+        let request = self
+            .agent
+            .get(self.url(path))
+            .header("Authorization", self.authorization());
+        let request = request.config().timeout_global(Some(PATIENCE)).build();
+        answer(request.call().map_err(|cause| self.unreachable(&cause))?)
+    }
+
+    /// The lines of an answer that does not end by itself.
+    pub(crate) fn lines(&self, path: &str) -> Result<impl Iterator<Item = Result<String, Failure>>, Failure> {
+        let request = self
+            .agent
+            .get(self.url(path))
+            .header("Authorization", self.authorization());
+        let request = request.config().timeout_recv_response(Some(PATIENCE)).build();
+        let response = request.call().map_err(|cause| self.unreachable(&cause))?;
+        if !response.status().is_success() {
+            return Err(refusal(response));
+        }
+        let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+        Ok(BufReader::new(reader)
+            .lines()
+            .map(|line| line.map_err(|cause| interrupted(&cause))))
+    }
+
+    fn send(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+        patience: Duration,
+    ) -> Result<Response<Body>, Failure> {
+        let request = self
+            .agent
+            .post(self.url(path))
+            .header("Authorization", self.authorization());
+        let request = request.header("Content-Type", content_type);
+        let request = request.config().timeout_global(Some(patience)).build();
+        request.send(body).map_err(|cause| self.unreachable(&cause))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.connection.endpoint)
+    }
+
+    fn authorization(&self) -> String {
+        format!("SharedAccessKey {}", self.connection.key)
+    }
+
+    fn unreachable(&self, cause: &ureq::Error) -> Failure {
+        let endpoint = &self.connection.endpoint;
+        let next = match cause {
+            ureq::Error::BadUri(_) | ureq::Error::HostNotFound => "check the endpoint's host name",
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
+                "check that --ca-file holds the CA of this Namespace"
+            }
+            ureq::Error::Timeout(_) => "the service may be overloaded; look at its log, then try again",
+            _ if is_loopback(endpoint) => {
+                "is `weft dev` running? Start it, or give another --data-dir or --endpoint"
+            }
+            _ => "check the endpoint and that the Namespace is ready, then try again",
+        };
+        Failure::new(Exit::Unavailable, format!("cannot reach {endpoint}: {cause}")).with_next(next)
+    }
+}
+
+fn answer(mut response: Response<Body>) -> Result<Value, Failure> {
+    if !response.status().is_success() {
+        return Err(refusal(response));
+    }
+    let text = response
+        .body_mut()
+        .with_config()
+        .limit(ANSWER_BYTES_MAX)
+        .read_to_string();
+    let text = text.map_err(|cause| interrupted(&cause))?;
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&text).map_err(|cause| {
+        Failure::new(Exit::Unavailable, format!("the answer is not JSON: {cause}"))
+            .with_next("check that the endpoint is a Weft Namespace")
+    })
+}
+
+fn interrupted(cause: &dyn std::error::Error) -> Failure {
+    Failure::new(Exit::Unavailable, format!("the answer broke off: {cause}"))
+        .with_next("the service went away or was restarted; try again")
+}
+
+/// Turns an error answer into a failure with the service's own code and message.
+fn refusal(mut response: Response<Body>) -> Failure {
+    let status = response.status().as_u16();
+    let text = response
+        .body_mut()
+        .with_config()
+        .limit(1 << 20)
+        .read_to_string()
+        .unwrap_or_default();
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    let code = body["error"]["code"]
+        .as_str()
+        .map_or_else(|| format!("HTTP {status}"), str::to_owned);
+    let message = body["error"]["message"]
+        .as_str()
+        .map_or_else(|| text.trim().to_owned(), str::to_owned);
+    let message = if message.is_empty() {
+        "the service gave no reason".to_owned()
+    } else {
+        message
+    };
+    let exit = if status == 429 || status >= 500 {
+        Exit::Unavailable
+    } else {
+        Exit::Refused
+    };
+    Failure::new(exit, message)
+        .with_code(code)
+        .with_next(next_step(status))
+}
+
+fn next_step(status: u16) -> &'static str {
+    match status {
+        400 => "correct what the message names",
+        401 => {
+            "the key is not (or no longer) one of the Namespace's two; `weft env NAMESPACE` prints a live one"
+        }
+        403 => {
+            "use a key whose rule has the right: Send to publish, Listen to look and receive, Manage to change"
+        }
+        404 => "check the name and the --namespace; `weft data list` shows what there is",
+        409 => "look at its present state, then decide again",
+        413 => "send less at once: at most 1,000 events and 1 MiB per request",
+        429 | 503 => "wait a moment and try again",
+        507 => "make room: receive and acknowledge, purge closed streams, or raise spec.storage's size",
+        500.. => "look at the log of the Namespace; trying again may help",
+        _ => "check the endpoint: this is not an answer that Weft gives",
+    }
+}
+
+fn retry_after(response: &Response<Body>) -> Option<Duration> {
+    let throttled = response.status().as_u16() == 429;
+    let seconds = response
+        .headers()
+        .get("retry-after")?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
+    throttled.then(|| Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
+}
+
+fn is_loopback(endpoint: &str) -> bool {
+    let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    ["localhost", "127.", "[::1]"]
+        .iter()
+        .any(|prefix| host.starts_with(prefix))
+}
+
+fn tls(roots: Option<&Path>) -> Result<TlsConfig, Failure> {
+    let file = roots.ok_or_else(|| {
+        Failure::usage("an https endpoint needs the certificates to trust")
+            .with_next("give --ca-file FILE, or set SSL_CERT_FILE")
+    })?;
+    let unusable = |cause: &dyn std::fmt::Display| {
+        Failure::machine(format!("read certificates from {}", file.display()), cause)
+    };
+    let pem = fs::read(file).map_err(|cause| unusable(&cause))?;
+    let certificates: Vec<_> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(unusable(&"there is none in it"));
+    }
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&certificates))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .build())
+}

@@ -1,0 +1,33 @@
+//! A file per command.
+
+mod completion;
+mod data;
+mod dead_letters;
+mod env;
+mod exec;
+mod publish;
+mod receive;
+mod tail;
+
+use std::process::ExitCode;
+
+use crate::args::Command;
+use crate::dev;
+use crate::environment::Environment;
+use crate::failure::Failure;
+
+/// Does what the command line asked for.
+pub(crate) fn run(command: Command, environment: &Environment) -> Result<ExitCode, Failure> {
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        Command::Dev(args) => dev::run(args, environment).map(done),
+        Command::Env(args) => env::run(&args).map(done),
+        Command::Exec(args) => exec::run(&args),
+        Command::Publish(args) => publish::run(args, environment).map(done),
+        Command::Receive(args) => receive::run(&args, environment).map(done),
+        Command::Tail(args) => tail::run(&args, environment).map(done),
+        Command::DeadLetters(command) => dead_letters::run(command, environment).map(done),
+        Command::Data(command) => data::run(command, environment).map(done),
+        Command::Completion(args) => completion::run(&args).map(done),
+    }
+}

@@ -1,0 +1,197 @@
+//! What local mode remembers from one start to the next.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::atomic_file;
+use super::ports::Block;
+use crate::failure::Failure;
+use crate::manifest::Object;
+
+const FORMAT: u32 = 1;
+
+/// `DATA/state.json`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct State {
+    format: u32,
+    /// Revision of the last configuration that was handed out; it only grows.
+    pub(crate) revision: u64,
+    /// What each object is, by `KIND/KUBERNETES-NAMESPACE/NAME`.
+    objects: BTreeMap<String, Known>,
+    /// Ports by Namespace; kept after it is gone, for the case that it returns.
+    pub(crate) ports: BTreeMap<String, Block>,
+    /// Namespaces that are gone, while their data is still there.
+    pub(crate) departed: Vec<Departed>,
+}
+
+/// An object as it was last accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Known {
+    pub(crate) uid: Uuid,
+    /// Order of first sight: where two objects want the same name, the older one has it.
+    pub(crate) order: u64,
+    /// The spec it had, because some fields cannot change.
+    pub(crate) spec: Value,
+}
+
+/// A Namespace that is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Departed {
+    pub(crate) name: String,
+    pub(crate) uid: Uuid,
+    /// Seconds since the Unix epoch at which its data is deleted; never, if absent (`deletionPolicy: Retain`).
+    pub(crate) delete_at: Option<u64>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            revision: 0,
+            objects: BTreeMap::new(),
+            ports: BTreeMap::new(),
+            departed: Vec::new(),
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn load(file: &Path) -> Result<Self, Failure> {
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(cause) => return Err(Failure::machine(format!("read {}", file.display()), cause)),
+        };
+        let unusable = |problem: String| {
+            Failure::machine(format!("use {}", file.display()), problem)
+                .with_next("restore the file, or start with another data folder; without it the events here belong to nobody")
+        };
+        let state: Self = serde_json::from_str(&text).map_err(|cause| unusable(cause.to_string()))?;
+        if state.format != FORMAT {
+            return Err(unusable(format!(
+                "it has format {}, and this version of weft reads {FORMAT}",
+                state.format
+            )));
+        }
+        Ok(state)
+    }
+
+    pub(crate) fn save(&self, file: &Path) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(self).expect("names and numbers become JSON") + "\n";
+        atomic_file::write_private(file, &text)
+            .map_err(|cause| Failure::machine(format!("write {}", file.display()), cause))
+    }
+
+    pub(crate) fn known(&self, object: &Object) -> Option<&Known> {
+        self.objects.get(&key(object))
+    }
+
+    /// Takes the whole set as what there is: new names get new uids, and names that are missing are forgotten, so
+    /// that one that returns is a new object.
+    pub(crate) fn take(&mut self, objects: &[Object]) {
+        let mut order = self
+            .objects
+            .values()
+            .map(|known| known.order + 1)
+            .max()
+            .unwrap_or_default();
+        let mut taken = BTreeMap::new();
+        for object in objects {
+            let key = key(object);
+            let mut known = self.objects.remove(&key).unwrap_or_else(|| {
+                order += 1;
+                Known {
+                    uid: Uuid::new_v4(),
+                    order: order - 1,
+                    spec: Value::Null,
+                }
+            });
+            known.spec = object.value.get("spec").cloned().unwrap_or_default();
+            taken.insert(key, known);
+        }
+        self.objects = taken;
+    }
+
+    /// Objects that `objects` no longer has.
+    pub(crate) fn missing(&self, objects: &[Object]) -> Vec<&str> {
+        let present: Vec<String> = objects.iter().map(key).collect();
+        self.objects
+            .keys()
+            .map(String::as_str)
+            .filter(|known| !present.iter().any(|key| key == known))
+            .collect()
+    }
+}
+
+fn key(object: &Object) -> String {
+    format!("{}/{}/{}", object.kind(), object.namespace(), object.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::objects_of;
+
+    fn topics(names: &[&str]) -> Vec<Object> {
+        let text: String = names
+            .iter()
+            .map(|name| format!("---\napiVersion: weft.dev/v1alpha1\nkind: Topic\nmetadata: {{name: {name}}}\nspec: {{namespaceRef: {{name: shop}}}}\n"))
+            .collect();
+        objects_of(&text)
+    }
+
+    fn uid(state: &State, name: &str) -> Uuid {
+        state.known(&topics(&[name])[0]).unwrap().uid
+    }
+
+    #[test]
+    fn a_name_keeps_its_uid_across_starts_and_loses_it_with_its_object() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("state.json");
+        let mut state = State::load(&file).unwrap();
+        state.take(&topics(&["orders", "refunds"]));
+        state.save(&file).unwrap();
+        let mut again = State::load(&file).unwrap();
+        assert_eq!(again, state);
+        assert_eq!(again.missing(&topics(&["orders"])), ["Topic/default/refunds"]);
+        again.take(&topics(&["orders"]));
+        again.take(&topics(&["refunds", "orders"]));
+        assert_eq!(uid(&again, "orders"), uid(&state, "orders"));
+        assert_ne!(uid(&again, "refunds"), uid(&state, "refunds"));
+    }
+
+    #[test]
+    fn the_older_object_has_the_lower_order() {
+        let mut state = State::default();
+        state.take(&topics(&["zebra"]));
+        state.take(&topics(&["ant", "zebra"]));
+        let order = |name: &str| state.known(&topics(&[name])[0]).unwrap().order;
+        assert!(order("zebra") < order("ant"));
+    }
+
+    #[test]
+    fn a_state_of_another_format_is_not_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("state.json");
+        fs::write(
+            &file,
+            r#"{"format":2,"revision":0,"objects":{},"ports":{},"departed":[]}"#,
+        )
+        .unwrap();
+        assert!(
+            State::load(&file)
+                .unwrap_err()
+                .to_string()
+                .contains("has format 2")
+        );
+    }
+}

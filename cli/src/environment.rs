@@ -1,0 +1,37 @@
+//! The environment variables that mean something to `weft`, read once.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Settings that a program would find in its environment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    /// `EVENTGRID_ENDPOINT`
+    pub(crate) endpoint: Option<String>,
+    /// `EVENTGRID_KEY`
+    pub(crate) key: Option<String>,
+    /// `SSL_CERT_FILE`: the roots to trust.
+    pub(crate) roots: Option<PathBuf>,
+    /// `WEFT_LOG`: what `weft dev` logs, as a list of directives.
+    pub(crate) log: Option<String>,
+}
+
+impl Environment {
+    pub(crate) fn read() -> Self {
+        Self {
+            endpoint: text("EVENTGRID_ENDPOINT"),
+            key: text("EVENTGRID_KEY"),
+            roots: variable("SSL_CERT_FILE").map(PathBuf::from),
+            log: text("WEFT_LOG"),
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn text(name: &str) -> Option<String> {
+    variable(name).and_then(|value| value.into_string().ok())
+}
