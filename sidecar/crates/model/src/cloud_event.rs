@@ -1,131 +1,181 @@
 //! CloudEvents 1.0 as they are published, stored and received.
+//!
+//! Three modes of the HTTP binding come in ([`structured_or_batch`], [`binary`], or [`publish`], which picks), one form
+//! goes out: the canonical [`Event`], a structured JSON object. Whitespace and the order of members are the
+//! publisher's; `time` is RFC 3339 in UTC with `Z`; attributes that were `null` are gone (`data` may be `null`).
 
-use std::borrow::Cow;
+mod attribute;
+mod binary;
+mod content_type;
+mod error;
+mod structured;
+mod validate;
+mod view;
+mod write;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::ByteCount;
+pub use binary::binary;
+pub use error::Error;
+pub use structured::structured_or_batch;
+pub use view::{EventView, Value};
 
-/// One valid CloudEvent in its canonical form: a structured JSON object, exactly as `receive` returns it.
+use crate::ByteCount;
+use attribute::Outline;
+use content_type::MediaType;
+use write::Writer;
+
+/// One valid CloudEvent in its canonical form, exactly as `receive` returns it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Event {
+    /// Valid UTF-8, one JSON object without whitespace around it.
     json: Bytes,
+    outline: Outline,
 }
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.json == other.json
+    }
+}
+
+impl Eq for Event {}
 
 impl Event {
     /// Reads one structured event, for instance one that was stored.
     ///
     /// # Errors
     /// When it is not a valid CloudEvent.
-    pub fn from_json(json: Bytes) -> Result<Self, Error> {
-        Ok(Self { json })
+    pub fn from_json(json: &Bytes) -> Result<Self, Error> {
+        structured::single(json)
     }
 
-    /// The canonical form.
-    pub fn json(&self) -> &Bytes {
+    /// The canonical form. It may be a slice of the request that published it, and then keeps all of that alive.
+    pub const fn json(&self) -> &Bytes {
         &self.json
     }
 
     /// Size of the canonical form in bytes.
     #[expect(clippy::len_without_is_empty, reason = "an event is never empty")]
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.json.len()
     }
 
     /// The same event with these extension attributes; those that it has already are replaced.
     ///
     /// # Errors
-    /// When a name is not an extension attribute's name.
-    pub fn with_extensions(&self, _extensions: &[(&str, Value<'_>)]) -> Result<Self, Error> {
-        Ok(self.clone())
+    /// [`Error::ExtensionName`] when a name is none, [`Error::Duplicate`] when one is given twice.
+    pub fn with_extensions(&self, extensions: &[(&str, Value<'_>)]) -> Result<Self, Error> {
+        for (index, (name, _)) in extensions.iter().enumerate() {
+            if attribute::Attribute::named(name).is_some() || !attribute::is_extension_name(name) {
+                return Err(Error::ExtensionName(error::excerpt(name)));
+            }
+            if extensions[..index].iter().any(|(other, _)| other == name) {
+                return Err(Error::Duplicate((*name).to_owned()));
+            }
+        }
+        Ok(self
+            .without_extensions(|name| extensions.iter().any(|(new, _)| *new == name))
+            .extended(extensions))
     }
 
-    /// The same event with the trace context of the request that published it; what the event says itself stays.
-    pub fn with_trace_context(self, _traceparent: Option<&str>, _tracestate: Option<&str>) -> Self {
-        self
+    /// The same event with the trace context of the request that published it, as extension attributes. An event that
+    /// says its `traceparent` itself keeps that, and takes no foreign `tracestate` beside it.
+    #[must_use]
+    pub fn with_trace_context(self, traceparent: &str, tracestate: Option<&str>) -> Self {
+        let json = self.text();
+        if self.outline.has_extension("traceparent", json) {
+            return self;
+        }
+        let state = tracestate.filter(|_| !self.outline.has_extension("tracestate", json));
+        let parent = ("traceparent", Value::String(traceparent.into()));
+        match state {
+            Some(state) => self.extended(&[parent, ("tracestate", Value::String(state.into()))]),
+            None => self.extended(&[parent]),
+        }
     }
-}
 
-/// The attributes of an [`Event`], for filters and for people. Strings are unescaped, data is left as text.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct EventView<'a> {
-    pub id: Cow<'a, str>,
-    pub source: Cow<'a, str>,
-    pub type_: Cow<'a, str>,
-    pub subject: Option<Cow<'a, str>>,
-    /// RFC 3339 in UTC with `Z`.
-    pub time: Option<Cow<'a, str>>,
-    pub dataschema: Option<Cow<'a, str>>,
-    pub datacontenttype: Option<Cow<'a, str>>,
-    pub extensions: SmallVec<[(Cow<'a, str>, Value<'a>); 2]>,
-    /// The JSON text of `data`.
-    pub data: Option<&'a str>,
-    pub data_base64: Option<Cow<'a, str>>,
-}
-
-impl<'a> EventView<'a> {
-    /// The attributes of `event`.
-    pub fn parse(_event: &'a Event) -> Self {
-        Self::default()
+    fn without_extensions(&self, unwanted: impl Fn(&str) -> bool) -> Self {
+        let json = self.text();
+        let mut outline = self.outline.clone();
+        outline
+            .extensions
+            .retain(|extension| !unwanted(&crate::json::unescape(extension.name.of_str(json))));
+        if outline.extensions.len() == self.outline.extensions.len() {
+            return self.clone();
+        }
+        Writer::rewrite(&outline, json, None)
     }
-}
 
-/// The value of an extension attribute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
-    String(Cow<'a, str>),
-    Boolean(bool),
-    Integer(i64),
+    fn extended(&self, extensions: &[(&str, Value<'_>)]) -> Self {
+        const USUAL_LENGTH: usize = 80;
+        let mut writer = Writer::extending(self, extensions.len() * USUAL_LENGTH);
+        for (name, value) in extensions {
+            writer.value(name, value);
+        }
+        writer.finish()
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.json).expect("checked when the event was read")
+    }
 }
 
 /// How much one publish request may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub events_max: usize,
+    /// One event as it was published.
     pub event_bytes_max: ByteCount,
-    /// The whole request.
+    /// The body of the request. Never more than 4 GiB, whatever is set.
     pub batch_bytes_max: ByteCount,
 }
 
 impl Default for Limits {
     /// Azure's: 1,000 events, 1 MiB each, 1 MiB together.
     fn default() -> Self {
-        Self { events_max: 1000, event_bytes_max: ByteCount::mib(1), batch_bytes_max: ByteCount::mib(1) }
+        Self {
+            events_max: 1000,
+            event_bytes_max: ByteCount::mib(1),
+            batch_bytes_max: ByteCount::mib(1),
+        }
     }
 }
 
-/// Why a publish request is refused. The text is what the publisher reads.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    #[error("the request has {count} events, at most {limit} are allowed: send several requests")]
-    TooManyEvents { count: usize, limit: usize },
-    #[error("an event has {size}, at most {limit} are allowed")]
-    EventTooLarge { size: ByteCount, limit: ByteCount },
-    #[error("the request has {size}, at most {limit} are allowed: send several requests")]
-    BatchTooLarge { size: ByteCount, limit: ByteCount },
-    #[error("`{0}` attribute is required")]
-    Missing(&'static str),
+impl Limits {
+    fn check_request(&self, bytes: usize) -> Result<(), Error> {
+        let limit = self.batch_bytes_max.min(ByteCount(u64::from(u32::MAX)));
+        let size = ByteCount(bytes as u64);
+        if size > limit {
+            Err(Error::BatchTooLarge { size, limit })
+        } else {
+            Ok(())
+        }
+    }
 }
 
-/// Reads a structured event or a batch of them, whichever the first JSON token says. All or none: one invalid event
-/// refuses the request.
+/// Reads a publish request in whichever mode its content type and headers tell: structured or batch for a media type
+/// of CloudEvents (`ce-*` headers beside it are ignored, as the HTTP binding wants), binary for anything else with
+/// `ce-*` headers.
 ///
 /// # Errors
-/// See [`Error`].
-pub fn structured_or_batch(_body: &Bytes, _limits: &Limits) -> Result<SmallVec<[Event; 1]>, Error> {
-    Err(Error::Missing("source"))
-}
-
-/// Reads an event in binary mode: attributes in `ce-*` headers (others are skipped), data in the body.
-///
-/// # Errors
-/// See [`Error`].
-pub fn binary<'h>(
-    _headers: impl IntoIterator<Item = (&'h str, &'h [u8])>,
-    _content_type: Option<&[u8]>,
-    _body: &Bytes,
-    _limits: &Limits,
-) -> Result<Event, Error> {
-    Err(Error::Missing("source"))
+/// See [`Error`]; [`Error::ContentType`] when the request is in none of the modes.
+pub fn publish<'h>(
+    headers: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+    content_type: Option<&[u8]>,
+    body: &Bytes,
+    limits: &Limits,
+) -> Result<SmallVec<[Event; 1]>, Error> {
+    let text = content_type::text(content_type)?;
+    if text.is_some_and(|text| MediaType::of(text) == MediaType::CloudEvents) {
+        return structured_or_batch(body, limits);
+    }
+    if headers
+        .clone()
+        .any(|(name, _)| binary::attribute_name(name).is_some())
+    {
+        return Ok(smallvec::smallvec![binary(headers, content_type, body, limits)?]);
+    }
+    Err(Error::ContentType(error::excerpt(text.unwrap_or_default())))
 }

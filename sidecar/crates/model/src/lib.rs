@@ -3,6 +3,7 @@
 mod byte_count;
 pub mod cloud_event;
 pub mod json;
+mod rfc3339;
 mod sequence_number;
 mod timestamp;
 mod uid;

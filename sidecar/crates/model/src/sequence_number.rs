@@ -49,6 +49,9 @@ mod tests {
         assert_eq!(three.next().get(), 4);
         assert_eq!(three.next().distance(three), 1);
         assert_eq!(three.distance(three.next()), 0);
-        assert_eq!(SequenceNumber::new(u64::MAX).next(), SequenceNumber::new(u64::MAX));
+        assert_eq!(
+            SequenceNumber::new(u64::MAX).next(),
+            SequenceNumber::new(u64::MAX)
+        );
     }
 }

@@ -51,7 +51,10 @@ mod tests {
         let uid: Uid = "67E55044-10B1-426F-9247-BB680E5FE0C8".parse().unwrap();
         assert_eq!(uid.to_string(), "67e55044-10b1-426f-9247-bb680e5fe0c8");
         assert_eq!(Uid::from_u128(uid.to_u128()), uid);
-        assert_eq!(serde_json::to_string(&uid).unwrap(), "\"67e55044-10b1-426f-9247-bb680e5fe0c8\"");
+        assert_eq!(
+            serde_json::to_string(&uid).unwrap(),
+            "\"67e55044-10b1-426f-9247-bb680e5fe0c8\""
+        );
         assert_eq!("shop".parse::<Uid>(), Err(NotAUid));
     }
 }
