@@ -1,0 +1,249 @@
+//! HTTP: from a request to an answer, whatever the API family.
+
+mod admin;
+mod body;
+mod credential;
+mod error;
+mod eventgrid;
+mod in_flight;
+mod path;
+mod tracking_id;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use auth::Authorizer;
+use broker::Broker;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderName, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use model::Timestamp;
+use runtime::Clock;
+use tokio::sync::Semaphore;
+
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::operation::Operation;
+use crate::phase::{Busy, Phase};
+use body::{Body, RequestBody};
+use error::Refusal;
+use in_flight::InFlight;
+use tracking_id::{TrackingId, TrackingIds};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
+
+/// A longer one is the client's mistake and is not sent back.
+const CLIENT_REQUEST_ID_BYTES: usize = 256;
+
+/// What stands behind every HTTP listener of a Namespace: its broker, its keys and its limits. Cheap to clone.
+///
+/// One door may be opened on several listeners, with and without TLS; its limits hold for all of them together.
+#[derive(Clone)]
+pub struct Door(Arc<Shared>);
+
+struct Shared {
+    broker: Broker,
+    authorizer: Authorizer,
+    clock: Clock,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+    connections: AtomicUsize,
+    bodies: InFlight,
+    answers: InFlight,
+    tails: Arc<Semaphore>,
+    tracking_ids: TrackingIds,
+}
+
+impl Door {
+    /// A door to `broker` for callers that `authorizer` lets pass. Nothing listens until [`Door::open`].
+    pub fn new(
+        broker: Broker,
+        authorizer: Authorizer,
+        clock: Clock,
+        limits: Limits,
+        registry: &runtime::metrics::Registry,
+    ) -> Self {
+        let metrics = Arc::new(Metrics::register(registry));
+        Self(Arc::new(Shared {
+            broker,
+            authorizer,
+            clock,
+            connections: AtomicUsize::new(0),
+            bodies: InFlight::new(limits.in_flight_bodies, metrics.in_flight_bodies.clone()),
+            answers: InFlight::new(limits.in_flight_answers, metrics.in_flight_answers.clone()),
+            metrics,
+            tails: Arc::new(Semaphore::new(limits.tails)),
+            tracking_ids: TrackingIds::new(),
+            limits,
+        }))
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
+    }
+
+    fn broker(&self) -> &Broker {
+        &self.0.broker
+    }
+
+    fn authorizer(&self) -> &Authorizer {
+        &self.0.authorizer
+    }
+
+    fn bodies(&self) -> &InFlight {
+        &self.0.bodies
+    }
+
+    fn answers(&self) -> &InFlight {
+        &self.0.answers
+    }
+
+    fn tails(&self) -> &Arc<Semaphore> {
+        &self.0.tails
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Room for one more connection, or None.
+    pub(crate) fn admit(&self) -> Option<Admission> {
+        let metrics = &self.0.metrics;
+        if self.0.connections.fetch_add(1, Relaxed) >= self.0.limits.connections {
+            self.0.connections.fetch_sub(1, Relaxed);
+            metrics.refused_connections.inc();
+            return None;
+        }
+        metrics.connections.inc();
+        metrics.connections_total.inc();
+        Some(Admission(self.clone()))
+    }
+
+    /// Answers one request. Never fails: what goes wrong is an answer too.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        busy: Busy,
+    ) -> Result<Response<Body>, Infallible> {
+        let started = self.0.clock.monotonic();
+        let tracking_id = self.0.tracking_ids.next();
+        let (parts, incoming) = request.into_parts();
+        let mut call = Call {
+            door: self,
+            parts: &parts,
+            body: RequestBody::new(incoming),
+            busy: Some(busy),
+        };
+        let (operation, outcome) = call.dispatch().await;
+        let mut response = match outcome {
+            Ok(response) => response,
+            Err(refusal) => self.refuse(refusal, operation, tracking_id),
+        };
+        if !call.body.has_ended()
+            && let Some(phase) = call.phase()
+        {
+            phase.linger();
+        }
+        add_request_ids(&mut response, &parts, tracking_id);
+        let took = self.0.clock.monotonic().saturating_duration_since(started);
+        self.0.metrics.on_answer(operation, response.status(), took);
+        tracing::debug!(
+            %tracking_id,
+            operation = operation.name(),
+            // The query is left out on purpose: it may hold a key.
+            path = parts.uri.path(),
+            status = response.status().as_u16(),
+            ?took,
+            "answered"
+        );
+        Ok(response)
+    }
+
+    fn refuse(&self, refusal: Refusal, operation: Operation, tracking_id: TrackingId) -> Response<Body> {
+        if refusal.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(%tracking_id, operation = operation.name(), "request failed inside the broker");
+        }
+        refusal.into_response(tracking_id, self.now())
+    }
+}
+
+/// One of the connections that a door allows.
+pub(crate) struct Admission(Door);
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.0.connections.fetch_sub(1, Relaxed);
+        self.0.0.metrics.connections.dec();
+    }
+}
+
+/// A request on its way through the door.
+struct Call<'r> {
+    door: &'r Door,
+    parts: &'r Parts,
+    body: RequestBody,
+    /// Some until a streamed answer takes it along.
+    busy: Option<Busy>,
+}
+
+impl Call<'_> {
+    async fn dispatch(&mut self) -> (Operation, Result<Response<Body>, Refusal>) {
+        let uri = &self.parts.uri;
+        let limit = self.door.limits().target;
+        let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
+        if length as u64 > limit.get() {
+            return (Operation::Unknown, Err(Refusal::target_too_long(limit)));
+        }
+        if let Some(route) = eventgrid::Route::parse(uri.path()) {
+            return (route.operation(), eventgrid::answer(self, &route).await);
+        }
+        if let Some(route) = admin::Route::parse(uri.path()) {
+            return (route.operation(), admin::answer(self, &route).await);
+        }
+        (Operation::Unknown, Err(Refusal::no_route()))
+    }
+
+    fn require_method(&self, method: &http::Method, allow: &'static str) -> Result<(), Refusal> {
+        if self.parts.method == method {
+            Ok(())
+        } else {
+            Err(Refusal::method_not_allowed(allow))
+        }
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.parts.uri.query()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.parts.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    fn phase(&self) -> Option<&Phase> {
+        self.busy.as_ref().map(|busy| &**busy.phase())
+    }
+}
+
+/// 200 with a JSON document.
+fn json(document: impl Into<bytes::Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::Whole(document.into()));
+    response.headers_mut().insert(CONTENT_TYPE, error::JSON);
+    response
+}
+
+fn add_request_ids(response: &mut Response<Body>, parts: &Parts, tracking_id: TrackingId) {
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, tracking_id.header_value());
+    if let Some(id) = parts.headers.get(CLIENT_REQUEST_ID)
+        && id.len() <= CLIENT_REQUEST_ID_BYTES
+    {
+        headers.insert(CLIENT_REQUEST_ID, id.clone());
+    }
+}

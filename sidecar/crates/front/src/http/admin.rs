@@ -1,0 +1,70 @@
+//! The questions of the CLI, under `/$weft/v1/`: JSON, with the same credentials as the data plane. `Listen` to look,
+//! `Manage` to change.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET topics/{topic}/tail` | NDJSON without an end: `{"event":{…}}`, `{"missed":3}` after falling behind, an empty line when nothing happened for a while |
+//! | `GET topics/{topic}/dead-letters?limit&after` | `{"value":[{"sequence":1,"event":{…}}]}`, oldest first; `after` is a sequence, `limit` 1 to 100 |
+//! | `GET topics/{topic}/dead-letters/{sequence}` | `{"sequence":1,"event":{…}}` |
+//! | `POST topics/{topic}/dead-letters:redrive` with `{"sequences":[1]}` or `{"all":true}` | `{"redriven":[1],"failed":[{"sequence":2,"error":{"code":"…","message":"…"}}]}` |
+//! | `GET streams` | `{"value":[{"uid":"…","name":"…","state":"Open","events":1,"bytes":1}]}`; `"since"` when the state is `Closed` |
+//! | `POST streams/{uid}:purge` | `{}` |
+
+mod dead_letters;
+mod routes;
+mod streams;
+mod tail;
+
+pub(super) use routes::Route;
+
+use auth::{Listen, Manage, Permit, Resource};
+use http::{Method, Response};
+
+use crate::http::body::Body;
+use crate::http::error::Refusal;
+use crate::http::{Call, credential};
+
+pub(super) async fn answer(call: &mut Call<'_>, route: &Route<'_>) -> Result<Response<Body>, Refusal> {
+    match route {
+        Route::Tail { topic } => {
+            call.require_method(&Method::GET, "GET")?;
+            tail::answer(call, topic)
+        }
+        Route::DeadLetters { topic } => {
+            call.require_method(&Method::GET, "GET")?;
+            dead_letters::list(call, topic).await
+        }
+        Route::DeadLetter { topic, sequence } => {
+            call.require_method(&Method::GET, "GET")?;
+            dead_letters::show(call, topic, *sequence).await
+        }
+        Route::Redrive { topic } => {
+            call.require_method(&Method::POST, "POST")?;
+            dead_letters::redrive(call, topic).await
+        }
+        Route::Streams => {
+            call.require_method(&Method::GET, "GET")?;
+            streams::list(call).await
+        }
+        Route::Purge { uid } => {
+            call.require_method(&Method::POST, "POST")?;
+            streams::purge(call, *uid).await
+        }
+    }
+}
+
+fn permit_listen(call: &Call<'_>, resource: &Resource<'_>) -> Result<Permit<Listen>, Refusal> {
+    let shown = credential::shown(call.parts)?;
+    Ok(call
+        .door
+        .authorizer()
+        .permit_listen(&shown.credential(), resource, call.door.now())?)
+}
+
+fn permit_manage(call: &Call<'_>, resource: &Resource<'_>) -> Result<Permit<Manage>, Refusal> {
+    let shown = credential::shown(call.parts)?;
+    Ok(call
+        .door
+        .authorizer()
+        .permit_manage(&shown.credential(), resource, call.door.now())?)
+}

@@ -1,0 +1,190 @@
+//! Accepting connections, up to a limit.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::TaskScope;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::connection;
+use crate::http::Door;
+use crate::socket::Socket;
+use crate::tls::Certificate;
+
+/// How long accepting pauses when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections over the limit that are told so at the same time. Further ones are closed without a word.
+const REFUSALS: usize = 64;
+
+const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    retry-after: 1\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n\
+    broker-errorcode: ServerBusy\r\ncontent-length: 107\r\n\r\n\
+    {\"error\":{\"code\":\"ServerBusy\",\"message\":\"Too many connections are open. Close some, or try again later.\"}}\n";
+
+/// A bound port. Connections wait in the kernel's backlog until [`Door::open`] accepts them.
+#[derive(Debug)]
+pub struct Listener {
+    inner: TcpListener,
+}
+
+impl Listener {
+    /// Binds `address`; port 0 takes any free one.
+    ///
+    /// # Errors
+    /// What the system says, most often that the port is taken.
+    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self {
+            inner: TcpListener::bind(address).await?,
+        })
+    }
+
+    /// Takes over a listener that somebody else bound, say a service manager.
+    ///
+    /// # Errors
+    /// When it cannot be made non-blocking, or outside a tokio runtime.
+    pub fn from_std(listener: StdListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            inner: TcpListener::from_std(listener)?,
+        })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+
+    /// The next connection. Errors are logged and waited out: an accept loop that ends is an outage.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a connection that is not returned stays in the backlog.
+    pub(crate) async fn accept(&self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.inner.accept().await {
+                Ok(accepted) => return accepted,
+                // The client gave up before we came to it.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    tracing::warn!(%error, "accept a connection failed; trying again");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+impl Door {
+    /// Serves plaintext HTTP/1 on `listener` until `scope` is shut down.
+    ///
+    /// Shutting `scope` down stops accepting, answers waiting receives with no events, lets requests in flight
+    /// finish with `Connection: close`, and reports `http connection` if one misses the deadline.
+    pub fn open(&self, listener: Listener, scope: &TaskScope) {
+        scope.spawn("http accept", accept_plain(self.clone(), listener, scope.clone()));
+    }
+
+    /// As [`Door::open`], over TLS with `certificate`, which may be replaced while the door is open.
+    pub fn open_tls(&self, listener: Listener, certificate: &Certificate, scope: &TaskScope) {
+        let acceptor = tokio_rustls::TlsAcceptor::from(certificate.server_config());
+        scope.spawn(
+            "https accept",
+            accept_tls(self.clone(), listener, acceptor, scope.clone()),
+        );
+    }
+}
+
+async fn accept_plain(door: Door, listener: Listener, scope: TaskScope) {
+    let refusals = Arc::new(tokio::sync::Semaphore::new(REFUSALS));
+    loop {
+        let stream = tokio::select! {
+            biased;
+            () = scope.cancelled() => return,
+            (stream, _peer) = listener.accept() => stream,
+        };
+        match door.admit() {
+            Some(admission) => {
+                set_options(&stream);
+                let serve = connection::serve(Socket::Plain(stream), door.clone(), scope.clone(), admission);
+                scope.spawn("http connection", serve);
+            }
+            None => {
+                if let Ok(permit) = refusals.clone().try_acquire_owned() {
+                    scope.spawn("http refusal", async move {
+                        let _permit = permit;
+                        refuse(stream).await;
+                    });
+                }
+            }
+        }
+    }
+}
+
+async fn accept_tls(door: Door, listener: Listener, acceptor: tokio_rustls::TlsAcceptor, scope: TaskScope) {
+    loop {
+        let stream = tokio::select! {
+            biased;
+            () = scope.cancelled() => return,
+            (stream, _peer) = listener.accept() => stream,
+        };
+        // A refusal inside TLS would first cost a handshake, which is what the limit protects.
+        let Some(admission) = door.admit() else { continue };
+        set_options(&stream);
+        let (door, acceptor, connection_scope) = (door.clone(), acceptor.clone(), scope.clone());
+        scope.spawn("https connection", async move {
+            if let Some(socket) = handshake(&door, &acceptor, stream, &connection_scope).await {
+                connection::serve(socket, door, connection_scope, admission).await;
+            }
+        });
+    }
+}
+
+async fn handshake(
+    door: &Door,
+    acceptor: &tokio_rustls::TlsAcceptor,
+    stream: TcpStream,
+    scope: &TaskScope,
+) -> Option<Socket> {
+    let patience = door.limits().handshake_timeout;
+    let outcome = tokio::select! {
+        // What a handshake has read is lost with it, and so is the connection: nothing to keep.
+        () = scope.cancelled() => return None,
+        outcome = tokio::time::timeout(patience, acceptor.accept(stream)) => outcome,
+    };
+    match outcome {
+        Ok(Ok(stream)) => Some(Socket::Tls(Box::new(stream))),
+        Ok(Err(error)) => {
+            door.metrics().refused_handshake.inc();
+            tracing::debug!(%error, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            door.metrics().refused_handshake.inc();
+            tracing::debug!("TLS handshake took too long");
+            None
+        }
+    }
+}
+
+fn set_options(stream: &TcpStream) {
+    // Answers are written whole; waiting for more to send would only delay them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "set TCP_NODELAY failed");
+    }
+}
+
+/// Says why, and reads for a moment, so that the answer is not lost to a reset.
+async fn refuse(mut stream: TcpStream) {
+    if stream.try_write(TOO_MANY_CONNECTIONS).is_err() {
+        return;
+    }
+    let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
+    let mut scratch = [0; 1024];
+    let drain = async { while matches!(stream.read(&mut scratch).await, Ok(1..)) {} };
+    let _ = tokio::time::timeout(Duration::from_millis(500), drain).await;
+}

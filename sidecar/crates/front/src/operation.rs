@@ -1,0 +1,66 @@
+//! The names under which requests are counted and logged.
+
+/// What a request asks for. Bounded, so that it may label a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Publish,
+    Receive,
+    Acknowledge,
+    Release,
+    Reject,
+    RenewLock,
+    Tail,
+    DeadLetters,
+    Redrive,
+    Streams,
+    Purge,
+    /// No route matches.
+    Unknown,
+}
+
+impl Operation {
+    /// In declaration order: `ALL[operation as usize] == operation`.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Publish,
+        Self::Receive,
+        Self::Acknowledge,
+        Self::Release,
+        Self::Reject,
+        Self::RenewLock,
+        Self::Tail,
+        Self::DeadLetters,
+        Self::Redrive,
+        Self::Streams,
+        Self::Purge,
+        Self::Unknown,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Receive => "receive",
+            Self::Acknowledge => "acknowledge",
+            Self::Release => "release",
+            Self::Reject => "reject",
+            Self::RenewLock => "renewLock",
+            Self::Tail => "tail",
+            Self::DeadLetters => "dead-letters",
+            Self::Redrive => "redrive",
+            Self::Streams => "streams",
+            Self::Purge => "purge",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_stands_at_its_own_place() {
+        for (index, operation) in Operation::ALL.into_iter().enumerate() {
+            assert_eq!(operation as usize, index, "{operation:?}");
+        }
+    }
+}
