@@ -24,7 +24,9 @@ pub enum Error {
          under the base64-decoded key"
     )]
     BadSignature,
-    #[error("the access key is not one of this Namespace's: use the current primary or secondary key of a rule")]
+    #[error(
+        "the access key is not one of this Namespace's: use the current primary or secondary key of a rule"
+    )]
     WrongKey,
     #[error("the SAS token is valid for `{0}` only: create one whose `r` is a URL above what you ask for")]
     OutOfScope(String),
@@ -37,11 +39,9 @@ impl Error {
     pub const fn is_forbidden(&self) -> bool {
         match self {
             Self::OutOfScope(_) | Self::LacksRight { .. } => true,
-            Self::Missing
-            | Self::Malformed(_)
-            | Self::Expired(_)
-            | Self::BadSignature
-            | Self::WrongKey => false,
+            Self::Missing | Self::Malformed(_) | Self::Expired(_) | Self::BadSignature | Self::WrongKey => {
+                false
+            }
         }
     }
 }

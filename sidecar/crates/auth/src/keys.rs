@@ -35,7 +35,23 @@ pub enum Right {
 
 impl Rights {
     /// Every right.
-    pub const ALL: Self = Self { send: true, listen: true, manage: true };
+    pub const ALL: Self = Self {
+        send: true,
+        listen: true,
+        manage: true,
+    };
+
+    pub(crate) const fn to_bits(self) -> u8 {
+        self.send as u8 | (self.listen as u8) << 1 | (self.manage as u8) << 2
+    }
+
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self {
+            send: bits & 1 != 0,
+            listen: bits & 2 != 0,
+            manage: bits & 4 != 0,
+        }
+    }
 
     /// Whether `right` is among these.
     pub const fn allow(self, right: Right) -> bool {
@@ -92,16 +108,28 @@ mod tests {
             primary: Secret::new("cHJpbWFyeQ=="),
             secondary: Secret::default(),
         };
-        let shown = format!("{:?} {:#?}", rule, Keys { rules: vec![rule.clone()] });
+        let shown = format!(
+            "{:?} {:#?}",
+            rule,
+            Keys {
+                rules: vec![rule.clone()]
+            }
+        );
         assert!(!shown.contains("cHJ"), "{shown}");
         assert!(shown.contains("primary: ***"), "{shown}");
     }
 
     #[test]
     fn manage_implies_send_and_listen() {
-        let manage = Rights { manage: true, ..Rights::default() };
+        let manage = Rights {
+            manage: true,
+            ..Rights::default()
+        };
         assert!(manage.allow(Right::Send) && manage.allow(Right::Listen) && manage.allow(Right::Manage));
-        let send = Rights { send: true, ..Rights::default() };
+        let send = Rights {
+            send: true,
+            ..Rights::default()
+        };
         assert!(send.allow(Right::Send) && !send.allow(Right::Listen) && !send.allow(Right::Manage));
     }
 }

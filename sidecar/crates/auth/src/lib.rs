@@ -2,9 +2,11 @@
 
 mod authorizer;
 mod error;
+mod key_ring;
 mod keys;
 mod permit;
 mod resource;
+mod sas;
 
 pub use authorizer::Authorizer;
 pub use error::Error;

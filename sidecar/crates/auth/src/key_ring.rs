@@ -1,0 +1,117 @@
+//! The keys, prepared for comparing in constant time.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
+
+use crate::keys::{Keys, Rights, Secret};
+
+/// Length of an HMAC-SHA256 in bytes.
+pub(crate) const SIGNATURE_LENGTH: usize = 32;
+
+/// All rules with their keys. Every search looks at every key, so that its time tells nothing about which one, or how
+/// much of one, was right.
+pub(crate) struct KeyRing(Vec<Entry>);
+
+struct Entry {
+    rule: String,
+    rights: Rights,
+    keys: [Key; 2],
+}
+
+/// One live key.
+struct Key {
+    /// SHA-256 of the key as text. Comparing digests hides the key's length as well.
+    digest: [u8; SIGNATURE_LENGTH],
+    /// Keyed with the decoded key; none if the key is no base64 (it then opens doors, but signs no tokens: all
+    /// producers of tokens decode it first).
+    signer: Option<Hmac<Sha256>>,
+    /// Zero for an empty key, which matches nothing.
+    usable: Choice,
+}
+
+/// The rule whose key was shown. When several rules share that key, the rights of all of them.
+pub(crate) struct Match<'a> {
+    pub(crate) rule: &'a str,
+    pub(crate) rights: Rights,
+}
+
+impl KeyRing {
+    pub(crate) fn new(keys: &Keys) -> Self {
+        let entry = |rule: &crate::Rule| Entry {
+            rule: rule.name.clone(),
+            rights: rule.rights,
+            keys: [Key::new(&rule.primary), Key::new(&rule.secondary)],
+        };
+        Self(keys.rules.iter().map(entry).collect())
+    }
+
+    /// The rule that has this key.
+    pub(crate) fn find_key(&self, shown: &str) -> Option<Match<'_>> {
+        let digest = Sha256::digest(shown.as_bytes());
+        self.find(|key| key.digest.ct_eq(digest.as_slice()))
+    }
+
+    /// The rule with a key that makes this signature of this text.
+    pub(crate) fn find_signer(&self, signed: &str, signature: &[u8; SIGNATURE_LENGTH]) -> Option<Match<'_>> {
+        self.find(|key| match &key.signer {
+            Some(signer) => {
+                let expected = signer
+                    .clone()
+                    .chain_update(signed.as_bytes())
+                    .finalize()
+                    .into_bytes();
+                expected.as_slice().ct_eq(signature.as_slice())
+            }
+            None => Choice::from(0),
+        })
+    }
+
+    fn find(&self, matches: impl Fn(&Key) -> Choice) -> Option<Match<'_>> {
+        let mut found = Choice::from(0);
+        let mut index = 0_u64;
+        let mut rights = 0_u8;
+        for (position, entry) in (0_u64..).zip(&self.0) {
+            let [primary, secondary] = &entry.keys;
+            let hit = (matches(primary) & primary.usable) | (matches(secondary) & secondary.usable);
+            found |= hit;
+            index.conditional_assign(&position, hit);
+            rights |= u8::conditional_select(&0, &entry.rights.to_bits(), hit);
+        }
+        if !bool::from(found) {
+            return None;
+        }
+        let entry = self.0.get(usize::try_from(index).ok()?)?;
+        Some(Match {
+            rule: &entry.rule,
+            rights: Rights::from_bits(rights),
+        })
+    }
+}
+
+impl Key {
+    fn new(secret: &Secret) -> Self {
+        let text = secret.expose();
+        let signer = STANDARD
+            .decode(text)
+            .ok()
+            .and_then(|key| Hmac::new_from_slice(&key).ok());
+        Self {
+            digest: Sha256::digest(text.as_bytes()).into(),
+            signer,
+            usable: Choice::from(u8::from(!text.is_empty())),
+        }
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|entry| &entry.rule))
+            .finish()
+    }
+}
