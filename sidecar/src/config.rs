@@ -1,0 +1,311 @@
+//! From the operator's document to the types of those who obey it.
+//!
+//! The document is already valid when `plan` wrote it. What is checked here is what would otherwise harm data or panic:
+//! operator and data plane are upgraded apart, and a document can be written by hand.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use broker::{
+    DeletionConfig, DeletionPolicy, FilterConfig, Operator, Predicate, SubscriptionConfig, TopicConfig,
+};
+use model::{ByteCount, Uid};
+
+use crate::report::{Kind, Refused};
+
+/// What the document says, for those who obey it.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) revision: u64,
+    pub(crate) topics: Vec<TopicConfig>,
+    pub(crate) deletion: DeletionConfig,
+    pub(crate) keys: auth::Keys,
+    pub(crate) capacity: ByteCount,
+    pub(crate) refused: Vec<Refused>,
+}
+
+impl Plan {
+    /// Reads `configuration`. Entities that do not fit are refused one by one; `served` are the topics that are in
+    /// effect now, and what was fine there goes on as it was.
+    ///
+    /// # Errors
+    /// When the document as a whole does not fit.
+    pub(crate) fn read(configuration: &crate::Configuration, served: &[TopicConfig]) -> Result<Self, String> {
+        let head = &configuration.document.head;
+        if head.format != config::FORMAT {
+            let (found, known) = (head.format, config::FORMAT);
+            return Err(format!(
+                "it has format {found}, this version reads format {known}; upgrade the data plane"
+            ));
+        }
+        let mut reader = Reader::new(&configuration.document, served);
+        let topics = reader.topics(&configuration.document.topics);
+        Ok(Self {
+            revision: head.revision,
+            topics,
+            deletion: deletion(&head.settings, &reader.refused),
+            keys: keys(&head.settings.authorization_rules, &configuration.secrets.rules),
+            capacity: ByteCount(head.settings.storage_capacity_bytes),
+            refused: reader.refused,
+        })
+    }
+}
+
+/// While anything is refused nothing is deleted: the entity may be absent only because we do not understand it.
+fn deletion(settings: &config::Settings, refused: &[Refused]) -> DeletionConfig {
+    let policy = match settings.deletion_policy {
+        config::DeletionPolicy::Delete if refused.is_empty() => DeletionPolicy::Delete,
+        config::DeletionPolicy::Delete | config::DeletionPolicy::Retain => DeletionPolicy::Retain,
+    };
+    DeletionConfig {
+        policy,
+        grace: Duration::from_secs(settings.deletion_grace_seconds),
+    }
+}
+
+fn keys(rules: &[config::AuthorizationRule], keys: &[config::AccessKeys]) -> auth::Keys {
+    let rules = rules.iter().filter_map(|rule| {
+        let keys = keys
+            .iter()
+            .find(|keys| keys.name.eq_ignore_ascii_case(&rule.name))?;
+        Some(auth::Rule {
+            name: rule.name.clone(),
+            rights: rights(&rule.rights),
+            primary: auth::Secret::new(&keys.primary_key),
+            secondary: auth::Secret::new(&keys.secondary_key),
+        })
+    });
+    auth::Keys {
+        rules: rules.collect(),
+    }
+}
+
+fn rights(listed: &[config::Right]) -> auth::Rights {
+    auth::Rights {
+        send: listed.contains(&config::Right::Send),
+        listen: listed.contains(&config::Right::Listen),
+        manage: listed.contains(&config::Right::Manage),
+    }
+}
+
+struct Reader<'a> {
+    declared: HashSet<Uid>,
+    served: HashMap<Uid, &'a TopicConfig>,
+    taken_uids: HashSet<Uid>,
+    refused: Vec<Refused>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(document: &config::Document, served: &'a [TopicConfig]) -> Self {
+        Self {
+            declared: document
+                .topics
+                .iter()
+                .filter_map(|topic| topic.uid.parse().ok())
+                .collect(),
+            served: served.iter().map(|topic| (topic.uid, topic)).collect(),
+            taken_uids: HashSet::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    fn topics(&mut self, topics: &[config::Topic]) -> Vec<TopicConfig> {
+        let mut names = HashSet::new();
+        let mut accepted = Vec::with_capacity(topics.len());
+        for topic in topics {
+            match self.topic(topic, &mut names) {
+                Ok(config) => accepted.push(config),
+                Err(reason) => {
+                    let kept = self.served_before(&topic.uid, &mut names);
+                    accepted.extend(kept);
+                    self.refuse(Kind::Topic, &topic.resource_name, &topic.uid, reason);
+                }
+            }
+        }
+        accepted
+    }
+
+    fn topic(&mut self, topic: &config::Topic, names: &mut HashSet<String>) -> Result<TopicConfig, String> {
+        let uid = self.uid(&topic.uid)?;
+        check_name(&topic.name, names)?;
+        self.taken_uids.insert(uid);
+        names.insert(topic.name.to_ascii_lowercase());
+        let subscriptions = self.subscriptions(uid, &topic.subscriptions);
+        let retention = Duration::from_secs(topic.retention_seconds);
+        Ok(TopicConfig {
+            uid,
+            name: topic.name.clone(),
+            retention,
+            subscriptions,
+        })
+    }
+
+    fn subscriptions(
+        &mut self,
+        topic: Uid,
+        subscriptions: &[config::Subscription],
+    ) -> Vec<SubscriptionConfig> {
+        let mut names = HashSet::new();
+        let mut accepted = Vec::with_capacity(subscriptions.len());
+        for subscription in subscriptions {
+            match self.subscription(subscription, &names) {
+                Ok(config) => {
+                    self.taken_uids.insert(config.uid);
+                    names.insert(config.name.to_ascii_lowercase());
+                    accepted.push(config);
+                }
+                Err(reason) => {
+                    let kept = self.subscription_served_before(topic, &subscription.uid, &mut names);
+                    accepted.extend(kept);
+                    let (name, uid) = (&subscription.resource_name, &subscription.uid);
+                    self.refuse(Kind::EventSubscription, name, uid, reason);
+                }
+            }
+        }
+        accepted
+    }
+
+    fn subscription(
+        &self,
+        subscription: &config::Subscription,
+        names: &HashSet<String>,
+    ) -> Result<SubscriptionConfig, String> {
+        let uid = self.uid(&subscription.uid)?;
+        check_name(&subscription.name, names)?;
+        Ok(SubscriptionConfig {
+            uid,
+            name: subscription.name.clone(),
+            lock_duration: Duration::from_secs(subscription.lock_duration_seconds),
+            max_delivery_count: subscription.max_delivery_count,
+            time_to_live: Some(Duration::from_secs(subscription.time_to_live_seconds)),
+            filter: filter(&subscription.filter),
+            dead_letter: self.dead_letter(subscription.dead_letter_topic.as_deref())?,
+        })
+    }
+
+    fn dead_letter(&self, topic: Option<&str>) -> Result<Option<Uid>, String> {
+        let Some(text) = topic else { return Ok(None) };
+        let uid = parse_uid(text)?;
+        if self.declared.contains(&uid) {
+            return Ok(Some(uid));
+        }
+        // Dropping what cannot be delivered would be worse than not serving the change.
+        Err(format!(
+            "its dead letters go to the topic {uid}, which is not in the document; declare that topic"
+        ))
+    }
+
+    fn uid(&self, text: &str) -> Result<Uid, String> {
+        let uid = parse_uid(text)?;
+        if self.taken_uids.contains(&uid) {
+            return Err(format!(
+                "its uid {uid} is in the document twice; the first one is served"
+            ));
+        }
+        Ok(uid)
+    }
+
+    /// What was served under the uid of a topic that is now refused.
+    fn served_before(&mut self, uid: &str, names: &mut HashSet<String>) -> Option<TopicConfig> {
+        let uid = self.uid(uid).ok()?;
+        let topic = *self.served.get(&uid)?;
+        if !names.insert(topic.name.to_ascii_lowercase()) {
+            return None;
+        }
+        self.taken_uids.insert(uid);
+        self.taken_uids
+            .extend(topic.subscriptions.iter().map(|subscription| subscription.uid));
+        Some(topic.clone())
+    }
+
+    fn subscription_served_before(
+        &mut self,
+        topic: Uid,
+        uid: &str,
+        names: &mut HashSet<String>,
+    ) -> Option<SubscriptionConfig> {
+        let uid = self.uid(uid).ok()?;
+        let topic = self.served.get(&topic)?;
+        let subscription = topic
+            .subscriptions
+            .iter()
+            .find(|subscription| subscription.uid == uid)?;
+        if !names.insert(subscription.name.to_ascii_lowercase()) {
+            return None;
+        }
+        self.taken_uids.insert(uid);
+        Some(subscription.clone())
+    }
+
+    fn refuse(&mut self, kind: Kind, resource_name: &str, uid: &str, reason: String) {
+        let (resource_name, uid) = (resource_name.to_owned(), uid.to_owned());
+        self.refused.push(Refused {
+            kind,
+            resource_name,
+            uid,
+            reason,
+        });
+    }
+}
+
+fn parse_uid(text: &str) -> Result<Uid, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a uid: it must be a UUID in hyphenated lower case"))
+}
+
+/// Names appear in paths and logs; what else Azure asks of them, `plan` has checked.
+fn check_name(name: &str, taken: &HashSet<String>) -> Result<(), String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if name.is_empty() || name.len() > 50 || !name.bytes().all(fits) {
+        return Err(format!("the name `{name}` is not 1 to 50 of A-Z, a-z, 0-9 and -"));
+    }
+    if taken.contains(&name.to_ascii_lowercase()) {
+        return Err(format!(
+            "the name `{name}` is taken by an entity that comes before it in the document"
+        ));
+    }
+    Ok(())
+}
+
+fn filter(filter: &config::Filter) -> FilterConfig {
+    FilterConfig {
+        included_types: filter.included_event_types.clone(),
+        subject_begins_with: filter.subject_begins_with.clone(),
+        subject_ends_with: filter.subject_ends_with.clone(),
+        filters: filter.predicates.iter().map(predicate).collect(),
+    }
+}
+
+fn predicate(predicate: &config::Predicate) -> Predicate {
+    Predicate {
+        key: predicate.key.clone(),
+        operator: operator(&predicate.operator),
+    }
+}
+
+fn operator(operator: &config::Operator) -> Operator {
+    use config::Operator as From;
+    match operator.clone() {
+        From::NumberIn(values) => Operator::NumberIn(values),
+        From::NumberNotIn(values) => Operator::NumberNotIn(values),
+        From::NumberLessThan(value) => Operator::NumberLessThan(value),
+        From::NumberLessThanOrEquals(value) => Operator::NumberLessThanOrEquals(value),
+        From::NumberGreaterThan(value) => Operator::NumberGreaterThan(value),
+        From::NumberGreaterThanOrEquals(value) => Operator::NumberGreaterThanOrEquals(value),
+        From::NumberInRange(ranges) => Operator::NumberInRange(ranges.into_iter().map(Into::into).collect()),
+        From::NumberNotInRange(ranges) => {
+            Operator::NumberNotInRange(ranges.into_iter().map(Into::into).collect())
+        }
+        From::BoolEquals(value) => Operator::BoolEquals(value),
+        From::StringIn(values) => Operator::StringIn(values),
+        From::StringNotIn(values) => Operator::StringNotIn(values),
+        From::StringBeginsWith(values) => Operator::StringBeginsWith(values),
+        From::StringEndsWith(values) => Operator::StringEndsWith(values),
+        From::StringContains(values) => Operator::StringContains(values),
+        From::StringNotBeginsWith(values) => Operator::StringNotBeginsWith(values),
+        From::StringNotEndsWith(values) => Operator::StringNotEndsWith(values),
+        From::StringNotContains(values) => Operator::StringNotContains(values),
+        From::IsNullOrUndefined => Operator::IsNullOrUndefined,
+        From::IsNotNull => Operator::IsNotNull,
+    }
+}

@@ -1,0 +1,243 @@
+//! Following the configuration while everything runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::Authorizer;
+use broker::{Broker, DeletionConfig, TopicConfig};
+use front::Certificate;
+use model::ByteCount;
+use runtime::TaskScope;
+use tokio::sync::watch;
+
+use crate::config::Plan;
+use crate::metrics::ConfigurationMetrics;
+use crate::report::{Problem, Report};
+use crate::{Configuration, probe};
+
+/// How long a change waits that the broker could not take at this moment (a full disk, a stop of somebody else's).
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Those who obey the configuration.
+pub(crate) struct Reloader {
+    pub(crate) broker: Broker,
+    pub(crate) authorizer: Authorizer,
+    /// Absent when there is no TLS door.
+    pub(crate) certificate: Option<Certificate>,
+    pub(crate) report: watch::Sender<Report>,
+    pub(crate) metrics: ConfigurationMetrics,
+    /// What the log was opened with.
+    pub(crate) capacity: ByteCount,
+    pub(crate) namespace_uid: String,
+    /// In effect now.
+    pub(crate) topics: Vec<TopicConfig>,
+    pub(crate) deletion: DeletionConfig,
+}
+
+/// Why a configuration is not in effect.
+enum Refusal {
+    /// Nothing will change until another one comes.
+    Final(String),
+    /// The broker could not take it now.
+    Temporary(String),
+}
+
+impl Reloader {
+    /// Lets one event through, trying until it works, and forgets the probe's topic. False when `scope`
+    /// was shut down first.
+    pub(crate) async fn prove(&mut self, scope: &TaskScope) -> bool {
+        loop {
+            match self.try_prove().await {
+                Ok(()) => return true,
+                Err(error) => tracing::error!(%error, "the first event did not go through; trying again"),
+            }
+            tokio::select! {
+                () = scope.cancelled() => return false,
+                () = tokio::time::sleep(RETRY) => {}
+            }
+        }
+    }
+
+    /// Makes the broker serve the first configuration, and the probe's topic beside it.
+    ///
+    /// # Errors
+    /// What the broker says; `Invalid` will not change by trying again.
+    pub(crate) async fn begin(&self) -> Result<(), broker::Error> {
+        let with_probe = self.topics.iter().cloned().chain([probe::topic()]).collect();
+        self.broker.configure(with_probe, self.deletion).await
+    }
+
+    async fn try_prove(&mut self) -> Result<(), broker::Error> {
+        let outcome = match self.begin().await {
+            Ok(()) => probe::run(&self.broker).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            // A full disk refuses publishes by design; being ready is what lets clients make room.
+            Err(error @ broker::Error::Full { .. }) => {
+                tracing::warn!(%error, "ready for receiving and settling, but not for publishing");
+            }
+            outcome => outcome?,
+        }
+        self.broker.configure(self.topics.clone(), self.deletion).await?;
+        if let Err(error) = probe::clean(&self.broker).await {
+            tracing::debug!(%error, "the probe's data is left to its retention");
+        }
+        Ok(())
+    }
+
+    /// Applies each configuration that comes, until `scope` is shut down. One that could not be applied for the moment
+    /// is tried again; one that was overtaken is skipped.
+    pub(crate) async fn follow(
+        mut self,
+        mut configurations: watch::Receiver<Arc<Configuration>>,
+        scope: &TaskScope,
+    ) {
+        let mut retry = false;
+        loop {
+            tokio::select! {
+                () = scope.cancelled() => return,
+                changed = configurations.changed() => if changed.is_err() {
+                    // Nobody will send another one: go on with what there is.
+                    return;
+                },
+                () = tokio::time::sleep(RETRY), if retry => {}
+            }
+            let configuration = configurations.borrow_and_update().clone();
+            retry = self.on_configuration(&configuration, retry).await;
+        }
+    }
+
+    /// Returns whether it is worth another try.
+    async fn on_configuration(&mut self, configuration: &Configuration, again: bool) -> bool {
+        let revision = configuration.document.head.revision;
+        match self.apply(configuration).await {
+            Ok(report) => {
+                log_outcome(&report);
+                self.publish(report);
+                false
+            }
+            Err(refusal) => {
+                let (reason, is_temporary) = match refusal {
+                    Refusal::Final(reason) => (reason, false),
+                    Refusal::Temporary(reason) => (reason, true),
+                };
+                if !again {
+                    tracing::warn!(
+                        revision,
+                        reason,
+                        "configuration not applied, the last good one goes on"
+                    );
+                    let report = self.report.borrow().clone();
+                    self.publish(Report {
+                        problem: Some(Problem { revision, reason }),
+                        ..report
+                    });
+                }
+                is_temporary
+            }
+        }
+    }
+
+    fn publish(&self, report: Report) {
+        self.metrics.on_report(&report);
+        self.report.send_replace(report);
+    }
+
+    /// Everything that can be refused comes first; only then does anything change.
+    async fn apply(&mut self, configuration: &Configuration) -> Result<Report, Refusal> {
+        self.check_identity(&configuration.document.head)?;
+        let plan = Plan::read(configuration, &self.topics).map_err(Refusal::Final)?;
+        if self.certificate.is_some() {
+            read_certificate(&configuration.secrets).map_err(Refusal::Final)?;
+        }
+        if plan.topics != self.topics || plan.deletion != self.deletion {
+            self.broker
+                .configure(plan.topics.clone(), plan.deletion)
+                .await
+                .map_err(refusal)?;
+            self.topics.clone_from(&plan.topics);
+            self.deletion = plan.deletion;
+        }
+        self.authorizer.replace(&plan.keys);
+        self.replace_certificate(&configuration.secrets)
+            .map_err(Refusal::Final)?;
+        let pending_restart = pending_restart(self.capacity, plan.capacity);
+        Ok(Report {
+            applied_revision: plan.revision,
+            refused: plan.refused,
+            problem: None,
+            pending_restart,
+        })
+    }
+
+    fn check_identity(&self, head: &config::Head) -> Result<(), Refusal> {
+        let applied = self.report.borrow().applied_revision;
+        if head.namespace.uid != self.namespace_uid {
+            let (found, own) = (&head.namespace.uid, &self.namespace_uid);
+            return Err(Refusal::Final(format!(
+                "it is for the Namespace with uid {found}, this one is {own}"
+            )));
+        }
+        if head.revision < applied {
+            let reason =
+                format!("it is older than revision {applied}, which is in effect; revisions only grow");
+            return Err(Refusal::Final(reason));
+        }
+        Ok(())
+    }
+
+    fn replace_certificate(&self, secrets: &config::Secrets) -> Result<(), String> {
+        let Some(certificate) = &self.certificate else {
+            return Ok(());
+        };
+        certificate
+            .replace(
+                secrets.certificate_pem.as_bytes(),
+                secrets.private_key_pem.as_bytes(),
+            )
+            .map_err(|cause| cause.to_string())
+    }
+}
+
+/// Parses what the TLS door shows, so that a mistake is found before anything changes.
+pub(crate) fn read_certificate(secrets: &config::Secrets) -> Result<Certificate, String> {
+    Certificate::from_pem(
+        secrets.certificate_pem.as_bytes(),
+        secrets.private_key_pem.as_bytes(),
+    )
+    .map_err(|cause| cause.to_string())
+}
+
+/// The log keeps the size that it was opened with: its segments are laid out at start.
+fn pending_restart(opened_with: ByteCount, wanted: ByteCount) -> Vec<String> {
+    if wanted == opened_with {
+        return Vec::new();
+    }
+    vec![format!(
+        "storage of {wanted} instead of {opened_with}: takes effect at the next start"
+    )]
+}
+
+fn refusal(error: broker::Error) -> Refusal {
+    match error {
+        broker::Error::Invalid(reason) => Refusal::Final(reason),
+        broker::Error::NotFound
+        | broker::Error::Full { .. }
+        | broker::Error::Busy { .. }
+        | broker::Error::Closed
+        | broker::Error::Unavailable
+        | broker::Error::Internal => Refusal::Temporary(format!("{error}; it is tried again every second")),
+    }
+}
+
+fn log_outcome(report: &Report) {
+    let revision = report.applied_revision;
+    for refused in &report.refused {
+        tracing::warn!(revision, %refused, "refused");
+    }
+    for change in &report.pending_restart {
+        tracing::warn!(revision, change, "not in effect yet");
+    }
+    tracing::info!(revision, refused = report.refused.len(), "configuration applied");
+}

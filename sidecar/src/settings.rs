@@ -1,0 +1,52 @@
+//! What the process around the data plane decides: where data lies, where it listens, how long a stop may take.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use front::Limits;
+
+/// Settings of one running Namespace. They hold from start to stop; what changes live is in
+/// [`Configuration`](crate::Configuration).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folder of this Namespace's log; created if it is not there. One process at a time may use it.
+    pub data_dir: PathBuf,
+    /// The door without TLS. `None`: there is none. Port 0 takes any free one.
+    pub http: Option<SocketAddr>,
+    /// The door with TLS. `None`: there is none.
+    pub https: Option<SocketAddr>,
+    /// `/healthz`, `/readyz`, `/metrics`. `None`: nobody can ask.
+    pub operations: Option<SocketAddr>,
+    /// How long a stop waits for requests in flight, and then for the log. Default 10 s each. What misses it is logged
+    /// by name and ends with the process.
+    pub drain: Duration,
+    /// Bounds of the doors, over all listeners together.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// Data in `data_dir`, any free ports of 127.0.0.1, default limits.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        Self {
+            data_dir: data_dir.into(),
+            http: Some(any),
+            https: Some(any),
+            operations: Some(any),
+            drain: Duration::from_secs(10),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Where the doors really are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// As [`Settings::http`], with the port that was taken.
+    pub http: Option<SocketAddr>,
+    /// As [`Settings::https`].
+    pub https: Option<SocketAddr>,
+    /// As [`Settings::operations`].
+    pub operations: Option<SocketAddr>,
+}
