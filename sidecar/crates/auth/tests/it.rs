@@ -1,0 +1,15 @@
+//! What clients can and cannot do with a credential.
+
+#[path = "../fuzz/checks/sas.rs"]
+mod sas_check;
+
+#[path = "it/access_keys.rs"]
+mod access_keys;
+#[path = "it/corpus.rs"]
+mod corpus;
+#[path = "it/fixture.rs"]
+mod fixture;
+#[path = "it/sdk_tokens.rs"]
+mod sdk_tokens;
+#[path = "it/tampering.rs"]
+mod tampering;
