@@ -45,11 +45,11 @@ pub struct NamespaceIdentity {
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// Room for the log, in bytes: `storage.persistentVolume.size` or `storage.ephemeral.sizeLimit`, 10 GiB if
-    /// neither is set. At least 256 MiB, at most 64 TiB. When it is full, publishing is refused.
+    /// neither is set. At least 32 MiB, at most 64 TiB. When it is full, publishing is refused.
     pub storage_capacity_bytes: u64,
     /// What happens to the data of a topic or subscription that is no longer in the document.
     pub deletion_policy: DeletionPolicy,
-    /// Under [`DeletionPolicy::Delete`]: seconds between disappearance and deletion, 0 to 365 days.
+    /// Under [`DeletionPolicy::Delete`]: seconds between disappearance and deletion, zero included.
     /// 24 hours if the user says nothing.
     pub deletion_grace_seconds: u64,
     /// Every rule there is, `RootManageSharedAccessKey` included (always the first). The keys are in

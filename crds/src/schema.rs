@@ -1,0 +1,65 @@
+//! The schemas as the API server gets them.
+
+use std::sync::LazyLock;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+use schemars::Schema;
+use serde_json::{Map, Value};
+
+use crate::Kind;
+use crate::v1alpha1::{EventSubscription, Namespace, Topic};
+
+/// The CustomResourceDefinition of a kind.
+pub fn crd(kind: Kind) -> CustomResourceDefinition {
+    match kind {
+        Kind::Namespace => Namespace::crd(),
+        Kind::Topic => Topic::crd(),
+        Kind::EventSubscription => EventSubscription::crd(),
+    }
+}
+
+/// The structural OpenAPI schema of a whole object of this kind, as it stands in the CRD.
+pub fn schema_for(kind: Kind) -> &'static Value {
+    static SCHEMAS: LazyLock<[Value; 3]> = LazyLock::new(|| Kind::ALL.map(open_api_schema));
+    &SCHEMAS[kind as usize]
+}
+
+fn open_api_schema(kind: Kind) -> Value {
+    let mut crd = serde_json::to_value(crd(kind)).expect("a CRD consists of JSON types");
+    crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema")
+        .expect("the derive writes one version with a schema")
+        .take()
+}
+
+/// Drops what Rust's `Option` and `Default` leave in a schema. Without `nullable` the API server prunes an
+/// explicit null, so that `has()` in a rule means "has a value"; without defaults, reading an
+/// object back shows what its author wrote.
+pub(crate) fn plain(schema: &mut Schema) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
+    properties
+        .values_mut()
+        .filter_map(Value::as_object_mut)
+        .for_each(plain_property);
+}
+
+fn plain_property(property: &mut Map<String, Value>) {
+    property.remove("default");
+    if let Some(values) = property.get_mut("enum").and_then(Value::as_array_mut) {
+        values.retain(|value| !value.is_null());
+    }
+    if let Some(types) = property.get_mut("type")
+        && let Some(only) = types
+            .as_array()
+            .and_then(|all| all.iter().find(|one| *one != "null"))
+    {
+        *types = only.clone();
+    }
+    if let Some(Value::Array(branches)) = property.remove("anyOf")
+        && let Some(Value::Object(branch)) = branches.into_iter().next()
+    {
+        property.extend(branch);
+    }
+}

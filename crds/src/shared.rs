@@ -1,0 +1,13 @@
+//! Pieces that several kinds use.
+
+mod authorization;
+mod filter;
+mod reason;
+mod reference;
+mod status;
+
+pub use authorization::{AuthorizationRule, Right};
+pub use filter::{Filter, FiltersConfiguration};
+pub use reason::{Reason, UnknownReason};
+pub use reference::Reference;
+pub use status::{Status, condition};

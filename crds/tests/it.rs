@@ -1,0 +1,6 @@
+//! What the API server gets.
+
+#[path = "it/golden.rs"]
+mod golden;
+#[path = "it/structural.rs"]
+mod structural;

@@ -1,0 +1,76 @@
+//! Names that clients use.
+
+use std::fmt;
+
+/// The name of a topic or event subscription on the wire: 3 to 50 of `A-Z a-z 0-9 -`. Compared ignoring case
+/// with [`ClientName::folded`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientName(String);
+
+impl ClientName {
+    /// Azure's rule for names in a namespace.
+    pub fn new(name: &str) -> Option<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        ((3..=50).contains(&name.len()) && name.bytes().all(allowed)).then(|| Self(name.to_owned()))
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Equal for names that differ only in case.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl fmt::Display for ClientName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The stem of everything that a Namespace owns: at most 40 of `a-z 0-9 -`, first a letter, last no hyphen.
+pub(crate) fn is_namespace_name(name: &str) -> bool {
+    name.len() <= 40
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name.bytes().all(is_label_byte)
+}
+
+/// Kubernetes' rule for a name: labels of `a-z 0-9 -` with dots between, at most 253 characters.
+pub(crate) fn is_dns_subdomain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_label_of_any_length)
+}
+
+/// Kubernetes' rule for the name of a Kubernetes namespace.
+pub(crate) fn is_dns_label(name: &str) -> bool {
+    name.len() <= 63 && is_label_of_any_length(name)
+}
+
+fn is_label_of_any_length(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(is_label_byte) && !label.starts_with('-') && !label.ends_with('-')
+}
+
+pub(crate) fn is_label_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+}
+
+/// Whether an endpoint keeps this word for its own paths.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    crds::rules::RESERVED_NAMES
+        .iter()
+        .any(|reserved| reserved.eq_ignore_ascii_case(name))
+}
+
+/// Names of authorization rules.
+pub(crate) fn is_authorization_rule_name(name: &str) -> bool {
+    let ends = |end: Option<u8>| end.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    name.len() <= 50
+        && ends(name.bytes().next())
+        && ends(name.bytes().last())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+}
