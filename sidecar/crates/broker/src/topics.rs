@@ -1,5 +1,15 @@
 //! Topics and event subscriptions as a machine without IO.
 
-mod filter;
+pub(crate) mod counts;
+pub(crate) mod effects;
+pub(crate) mod engine;
+pub(crate) mod event_record;
+pub(crate) mod filter;
+mod in_flight;
+mod journal;
 mod runs;
+mod stream;
+mod subscription;
+mod times;
+mod timers;
 mod varint;
