@@ -1,0 +1,3 @@
+//! Other people's servers, built on demand into `~/.cache/weft/peers`.
+
+pub(crate) mod nats;
