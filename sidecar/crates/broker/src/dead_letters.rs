@@ -1,15 +1,24 @@
 //! The events that a topic holds because they could not be delivered elsewhere.
 
-use bytes::Bytes;
-use model::SequenceNumber;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use auth::{Listen, Manage, Permit};
+use bytes::Bytes;
+use model::{SequenceNumber, Uid};
 
 use crate::Error;
+use crate::broker::{Command, Shared, payloads};
+use crate::topics::engine::{Redriven, without_attributes};
+use crate::topics::event_record::{self, Header};
 
-/// The queue `$dead-letters` of a topic.
+/// The queue `$dead-letters` of a topic: what subscriptions that name it as their destination could not deliver. Letters
+/// go when they are redriven, or with the topic's retention.
 #[derive(Clone, Debug)]
-pub struct DeadLetters {}
+pub struct DeadLetters {
+    shared: Arc<Shared>,
+    topic: Uid,
+}
 
 /// One dead letter.
 #[derive(Clone, Debug)]
@@ -43,38 +52,99 @@ pub enum RedriveError {
     Full,
 }
 
+/// Letters that are read and redriven together.
+const CHUNK: usize = 64;
+
 impl DeadLetters {
+    pub(crate) fn new(shared: Arc<Shared>, topic: Uid) -> Self {
+        Self { shared, topic }
+    }
+
     /// At most `limit` dead letters after `after`, oldest first.
     ///
     /// # Errors
-    /// NotFound when the topic is gone.
+    /// NotFound when the topic is gone; Unavailable when the disk refuses.
     pub async fn list(
         &self,
         _permit: &Permit<Listen>,
-        _limit: usize,
-        _after: Option<SequenceNumber>,
+        limit: usize,
+        after: Option<SequenceNumber>,
     ) -> Result<Vec<DeadLetter>, Error> {
-        Err(Error::Unavailable)
+        let sequences = self.sequences(after.map_or(0, SequenceNumber::get), limit).await?;
+        let letters = self.read(&sequences).await?;
+        Ok(letters.into_iter().map(|(sequence, _, event)| DeadLetter { sequence, event }).collect())
     }
 
     /// One dead letter.
     ///
     /// # Errors
     /// NotFound when it, or the topic, is gone.
-    pub async fn show(&self, _permit: &Permit<Listen>, _sequence: SequenceNumber) -> Result<DeadLetter, Error> {
-        Err(Error::Unavailable)
+    pub async fn show(&self, permit: &Permit<Listen>, sequence: SequenceNumber) -> Result<DeadLetter, Error> {
+        let before = sequence.get().checked_sub(1).ok_or(Error::NotFound)?;
+        let found = self.list(permit, 1, Some(SequenceNumber::new(before))).await?;
+        found.into_iter().find(|letter| letter.sequence == sequence).ok_or(Error::NotFound)
     }
 
     /// Gives dead letters back to the subscriptions that they came from, without the attributes that were added, as
-    /// if they had just been published for that subscription alone.
+    /// if they had just been published for that subscription alone. Each goes back in one commit with its removal here.
     ///
     /// # Errors
-    /// NotFound when the topic is gone.
+    /// NotFound when the topic is gone; Unavailable when the disk refuses.
     pub async fn redrive(
         &self,
         _permit: &Permit<Manage>,
-        _what: Redrive,
+        what: Redrive,
     ) -> Result<Vec<(SequenceNumber, Result<(), RedriveError>)>, Error> {
-        Err(Error::Unavailable)
+        let sequences = match what {
+            Redrive::Sequences(sequences) => sequences,
+            Redrive::All => self.sequences(0, usize::MAX).await?,
+        };
+        let mut results = Vec::with_capacity(sequences.len());
+        for chunk in sequences.chunks(CHUNK) {
+            let done = self.redrive_chunk(chunk).await?;
+            let result = |sequence: &SequenceNumber| {
+                let result = done.get(sequence).cloned().unwrap_or(Err(RedriveError::NotFound));
+                (*sequence, result)
+            };
+            results.extend(chunk.iter().map(result));
+        }
+        Ok(results)
+    }
+
+    async fn redrive_chunk(
+        &self,
+        sequences: &[SequenceNumber],
+    ) -> Result<BTreeMap<SequenceNumber, Result<(), RedriveError>>, Error> {
+        let mut by_source: BTreeMap<Uid, Vec<Redriven>> = BTreeMap::new();
+        for (sequence, header, event) in self.read(sequences).await? {
+            // An event of this topic that is no dead letter has no origin.
+            let Some(origin) = header.origin else { continue };
+            let letter = Redriven { sequence: sequence.get(), origin, json: without_attributes(&event) };
+            by_source.entry(origin.topic).or_default().push(letter);
+        }
+        let mut done = BTreeMap::new();
+        for (source, letters) in by_source {
+            let numbers: Vec<u64> = letters.iter().map(|letter| letter.sequence).collect();
+            let topic = self.topic;
+            let results = self.shared.ask(|reply| Command::Redrive { topic, source, letters, reply }).await?;
+            done.extend(numbers.into_iter().map(SequenceNumber::new).zip(results));
+        }
+        Ok(done)
+    }
+
+    async fn sequences(&self, after: u64, limit: usize) -> Result<Vec<SequenceNumber>, Error> {
+        let topic = self.topic;
+        self.shared.ask(|reply| Command::List { topic, after, limit, reply }).await
+    }
+
+    async fn read(&self, sequences: &[SequenceNumber]) -> Result<Vec<(SequenceNumber, Header, Bytes)>, Error> {
+        let numbers: Vec<u64> = sequences.iter().copied().map(SequenceNumber::get).collect();
+        let payloads = payloads(&*self.shared.log, self.topic, &numbers).await.ok_or(Error::Unavailable)?;
+        let letter = |(sequence, payload): (&SequenceNumber, Option<_>)| {
+            let (_, record) = payload?;
+            let (header, event) = event_record::decode(&record).ok()?;
+            Some((*sequence, header, event))
+        };
+        Ok(sequences.iter().zip(payloads).filter_map(letter).collect())
     }
 }

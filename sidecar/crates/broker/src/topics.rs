@@ -12,4 +12,4 @@ mod stream;
 mod subscription;
 mod times;
 mod timers;
-mod varint;
+pub(crate) mod varint;

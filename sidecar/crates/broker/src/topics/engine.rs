@@ -20,15 +20,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::{Timestamp, Uid};
 
-pub(crate) use self::dead_letters::{MovedLetters, Prepared, Redriven};
+pub(crate) use self::dead_letters::{MovedLetters, Redriven, without_attributes};
+pub(crate) use self::replay::Replayed;
 pub(crate) use self::settle::Settlement;
 pub(crate) use self::snapshot::Snapshot;
 use super::effects::{Effects, Place};
 use super::filter::Matches;
 use super::journal::{self, Step};
-use super::stream::Stream;
+pub(crate) use super::stream::Stream;
 use super::subscription::DISPOSED_MAX;
-use super::timers::{Target, Timers};
+pub(crate) use super::timers::Target;
+use super::timers::Timers;
 use crate::Error;
 use crate::configuration::{DeletionConfig, DeletionPolicy};
 

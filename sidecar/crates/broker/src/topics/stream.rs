@@ -90,6 +90,13 @@ impl Stream {
         self.subscriptions.iter_mut().flatten().map(|subscription| &mut **subscription)
     }
 
+    /// Those that clients can reach.
+    pub(crate) fn declared_subscriptions(&self) -> impl Iterator<Item = &Subscription> {
+        self.existing().filter(|subscription| {
+            subscription.closed.is_none() && subscription.rules.is_some() && subscription.uid != DEAD_LETTERS
+        })
+    }
+
     /// Appends an event for those of `matches` that exist. Without any it is not stored.
     pub(crate) fn add_event(
         &mut self,

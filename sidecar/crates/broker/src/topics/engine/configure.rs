@@ -203,9 +203,7 @@ impl Stream {
     }
 
     fn compile(&mut self) {
-        let declared = self.existing().filter(|subscription| {
-            subscription.closed.is_none() && subscription.rules.is_some() && subscription.uid != DEAD_LETTERS
-        });
+        let declared = self.declared_subscriptions();
         let filters = Filters::compile(declared.map(|subscription| (subscription.index, &subscription.filter)));
         self.filters = Arc::new(filters);
     }
