@@ -60,7 +60,7 @@ fn event(number: usize, data: &str) -> String {
     event
 }
 
-const DATA_BYTES: usize = EVENT_BYTES - 221;
+const DATA_BYTES: usize = EVENT_BYTES - 205;
 
 fn text() -> String {
     format!("\"{}\"", "x".repeat(DATA_BYTES - 2))

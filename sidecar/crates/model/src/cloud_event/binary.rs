@@ -20,6 +20,9 @@ use crate::json::Scanner;
 /// Reads an event in binary mode. Of the headers only `ce-*` count, in any case; others may be given too.
 /// `ce-datacontenttype`, which some clients send though the binding forbids it, must equal the content type.
 ///
+/// The limits are for the body. The event may be larger: bytes grow by a third as base64, text that consists of control
+/// characters sixfold.
+///
 /// # Errors
 /// When an attribute breaks a rule of [`Error`], the body is not the JSON that its content type promises, or a limit is
 /// exceeded.

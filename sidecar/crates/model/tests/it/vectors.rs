@@ -1,4 +1,5 @@
-//! Requests and what becomes of them. Those of the SDKs were captured from the unmodified packages.
+//! Requests and what becomes of them. Those of the SDKs were captured: the unmodified package, of the version that the
+//! file is named after, published to a server that writes down what it receives.
 
 use std::collections::BTreeMap;
 use std::fs;
