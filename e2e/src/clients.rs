@@ -1,6 +1,6 @@
 //! Runs the programs of `clients/` against a running [`Weft`].
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context, bail};
 
@@ -17,14 +17,16 @@ pub enum Sdk {
     JavaScript,
 }
 
-/// Which door a program is pointed at.
+/// How a program comes to its settings, and which door they lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
     Http,
     Https,
+    /// Whatever `weft exec` hands over.
+    Exec,
 }
 
-/// Runs one scenario of the SDK's program with the settings that `weft dev` wrote and returns what it printed.
+/// Runs one scenario of the SDK's program on a topic and returns what it printed.
 ///
 /// # Errors
 /// When it fails; the message holds all that it said.
@@ -36,61 +38,52 @@ pub fn run(
     topic: &str,
     subscription: &str,
 ) -> anyhow::Result<String> {
-    match sdk {
-        Sdk::PythonBeta => python(weft, "beta", door, scenario, topic, subscription),
-        Sdk::PythonNewest => python(weft, "newest", door, scenario, topic, subscription),
+    // The copy that Node runs lives as long as the run.
+    let javascript;
+    let (interpreter, program) = match sdk {
+        Sdk::PythonBeta => python("beta")?,
+        Sdk::PythonNewest => python("newest")?,
         Sdk::JavaScript => {
-            let program = toolbox::javascript_program("client.mjs")?;
-            let mut command = Command::new("node");
-            command.arg(&program).arg(scenario);
-            finish(weft, command, door, topic, subscription)
-                .with_context(|| format!("scenario {scenario} in JavaScript"))
+            javascript = toolbox::javascript_program("client.mjs")?;
+            (PathBuf::from("node"), javascript.to_path_buf())
         }
+    };
+    let mut command = match door {
+        Door::Exec => {
+            let mut command = weft.exec();
+            command.arg(interpreter);
+            command
+        }
+        Door::Http | Door::Https => {
+            let mut command = Command::new(interpreter);
+            command.envs(weft.settings()?);
+            command
+        }
+    };
+    if door == Door::Https {
+        command.env("EVENTGRID_ENDPOINT", weft.https_endpoint());
     }
-}
-
-fn python(
-    weft: &Weft,
-    version: &str,
-    door: Door,
-    scenario: &str,
-    topic: &str,
-    subscription: &str,
-) -> anyhow::Result<String> {
-    let mut command = Command::new(toolbox::python(version)?);
+    command.arg(program).arg(scenario);
     command
-        .arg("-B")
-        .arg(
-            toolbox::clients_folder()
-                .join("python")
-                .join(version)
-                .join("client.py"),
-        )
-        .arg(scenario);
-    finish(weft, command, door, topic, subscription)
-        .with_context(|| format!("scenario {scenario} on Python {version}"))
-}
-
-fn finish(
-    weft: &Weft,
-    mut command: Command,
-    door: Door,
-    topic: &str,
-    subscription: &str,
-) -> anyhow::Result<String> {
-    command.envs(weft.settings()?).env("EVENTGRID_TOPIC_NAME", topic);
-    command.env("EVENTGRID_EVENT_SUBSCRIPTION_NAME", subscription);
-    command.env(
-        "EVENTGRID_ENDPOINT",
-        match door {
-            Door::Http => weft.http_endpoint(),
-            Door::Https => weft.https_endpoint(),
-        },
-    );
-    // A proxy of the machine has no business between a client and localhost.
+        .env("EVENTGRID_TOPIC_NAME", topic)
+        .env("EVENTGRID_EVENT_SUBSCRIPTION_NAME", subscription);
+    // A proxy of the machine has no business between a client and localhost, and Python need not write beside sources.
     command
         .env("NO_PROXY", "127.0.0.1,localhost")
         .env("no_proxy", "127.0.0.1,localhost");
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    finish(command).with_context(|| format!("scenario {scenario} of {sdk:?} through {door:?}"))
+}
+
+fn python(version: &str) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let program = toolbox::clients_folder()
+        .join("python")
+        .join(version)
+        .join("client.py");
+    Ok((toolbox::python(version)?, program))
+}
+
+fn finish(mut command: Command) -> anyhow::Result<String> {
     let output = command
         .output()
         .with_context(|| format!("run {:?}: is it installed?", command.get_program()))?;

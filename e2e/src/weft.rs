@@ -189,6 +189,31 @@ impl Weft {
         String::from_utf8(output.stdout).context("read what weft printed")
     }
 
+    /// `weft exec` with this Namespace's settings; the caller adds the program and its arguments.
+    pub fn exec(&self) -> Command {
+        let mut command = self.program();
+        command
+            .args(["exec", NAMESPACE, "--data"])
+            .arg(self.data_folder())
+            .arg("--");
+        command
+    }
+
+    /// The binary, unaware of what this machine's own environment says about it.
+    fn program(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        for name in [
+            "WEFT_LOG",
+            "WEFT_DATA",
+            "EVENTGRID_ENDPOINT",
+            "EVENTGRID_KEY",
+            "SSL_CERT_FILE",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
     /// A file of this test's own, deleted with it.
     pub fn scratch_file(&self, name: &str, content: &[u8]) -> anyhow::Result<PathBuf> {
         let path = self.home.path().join(name);

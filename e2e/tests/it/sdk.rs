@@ -22,6 +22,7 @@ fn python_newest_finds_the_service_it_knows() {
             ("api_versions", Door::Http),
             ("publish_and_receive", Door::Http),
             ("publish_and_receive", Door::Https),
+            ("publish_and_receive", Door::Exec),
         ],
     );
 }
@@ -38,6 +39,7 @@ fn python_beta_finds_the_service_it_knows_bugs_included() {
             ("errors", Door::Http),
             ("release_with_delay", Door::Http),
             ("kinds_of_data", Door::Https),
+            ("kinds_of_data", Door::Exec),
         ],
     );
 }
@@ -54,6 +56,7 @@ fn javascript_finds_the_service_it_knows() {
             ("release_with_delay", Door::Http),
             ("publish_and_receive", Door::Http),
             ("publish_and_receive", Door::Https),
+            ("publish_and_receive", Door::Exec),
         ],
     );
 }

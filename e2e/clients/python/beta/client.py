@@ -146,10 +146,13 @@ def kinds_of_data():
 def merged_lists():
     """A list of N events is sent as N copies of one merged event; what arrives is what was sent."""
     sent = []
-    publish(
-        [event("first", data="1", subject="kept"), event("second", data="2"), event("third", data="3")],
+    watched = EventGridClient(
+        ENDPOINT,
+        AzureKeyCredential(KEY),
         raw_request_hook=lambda request: sent.extend(json.loads(request.http_request.content)),
     )
+    events = [event("first", data="1", subject="kept"), event("second", data="2"), event("third", data="3")]
+    watched.publish_cloud_events(TOPIC, events)
     assert [e["id"] for e in sent] == ["third"] * 3 and sent[0]["subject"] == "kept", sent
     details = receive(3)
     succeeded(acknowledge([token(d) for d in details]), [token(d) for d in details])
