@@ -5,7 +5,6 @@ mod document;
 mod mistake;
 mod set;
 mod spans;
-mod suggestion;
 
 pub(crate) use discovery::Discovery;
 pub(crate) use document::Object;

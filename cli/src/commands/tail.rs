@@ -35,8 +35,14 @@ pub(crate) fn run(args: &Tail, environment: &Environment) -> Result<(), Failure>
 
 /// JSON goes out as it came in, numbers and all.
 fn print(line: &str, output: Output) -> Result<(), Failure> {
-    match (output, serde_json::from_str::<Value>(line)) {
-        (Output::Text, Ok(event)) => output::line(&event::text(&event)),
-        _ => output::line(line),
+    let Ok(tailed) = serde_json::from_str::<Value>(line) else {
+        return output::line(line);
+    };
+    match (output, tailed["missed"].as_u64()) {
+        (Output::Json, _) => output::line(line),
+        (Output::Text, Some(missed)) => {
+            output::line(&format!("… {missed} events were too fast for this reader"))
+        }
+        (Output::Text, None) => output::line(&event::text(&tailed["event"])),
     }
 }

@@ -1,6 +1,6 @@
 //! What local mode remembers from one start to the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -36,8 +36,8 @@ pub(crate) struct State {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Known {
     pub(crate) uid: Uuid,
-    /// Order of first sight: where two objects want the same name, the older one has it.
-    pub(crate) order: u64,
+    /// When it was first seen: where two objects want the same name for clients, the older one has it.
+    pub(crate) created: String,
     /// The spec it had, because some fields cannot change.
     pub(crate) spec: Value,
 }
@@ -96,40 +96,35 @@ impl State {
     }
 
     /// Takes the whole set as what there is: new names get new uids, and names that are missing are forgotten, so
-    /// that one that returns is a new object.
-    pub(crate) fn take(&mut self, objects: &[Object]) {
-        let mut order = self
-            .objects
-            .values()
-            .map(|known| known.order + 1)
-            .max()
-            .unwrap_or_default();
+    /// that one that returns is a new object. Returns the Namespaces that are gone.
+    pub(crate) fn take(&mut self, objects: &[Object], now: &str) -> Vec<(String, Known)> {
         let mut taken = BTreeMap::new();
         for object in objects {
             let key = key(object);
-            let mut known = self.objects.remove(&key).unwrap_or_else(|| {
-                order += 1;
-                Known {
-                    uid: Uuid::new_v4(),
-                    order: order - 1,
-                    spec: Value::Null,
-                }
-            });
+            let new = || Known {
+                uid: Uuid::new_v4(),
+                created: now.to_owned(),
+                spec: Value::Null,
+            };
+            let mut known = self.objects.remove(&key).unwrap_or_else(new);
             known.spec = object.value.get("spec").cloned().unwrap_or_default();
             taken.insert(key, known);
         }
-        self.objects = taken;
-    }
-
-    /// Objects that `objects` no longer has.
-    pub(crate) fn missing(&self, objects: &[Object]) -> Vec<&str> {
-        let present: Vec<String> = objects.iter().map(key).collect();
-        self.objects
-            .keys()
-            .map(String::as_str)
-            .filter(|known| !present.iter().any(|key| key == known))
+        let left = std::mem::replace(&mut self.objects, taken);
+        left.into_iter()
+            .filter_map(|(key, known)| Some((namespace_name(&key)?.to_owned(), known)))
             .collect()
     }
+
+    /// Whether there was an object that `objects` no longer has.
+    pub(crate) fn misses_any(&self, objects: &[Object]) -> bool {
+        let present: BTreeSet<String> = objects.iter().map(key).collect();
+        self.objects.keys().any(|known| !present.contains(known))
+    }
+}
+
+fn namespace_name(key: &str) -> Option<&str> {
+    Some(key.strip_prefix("Namespace/")?.split_once('/')?.1)
 }
 
 fn key(object: &Object) -> String {
@@ -140,6 +135,8 @@ fn key(object: &Object) -> String {
 mod tests {
     use super::*;
     use crate::manifest::objects_of;
+
+    const NOW: &str = "2026-01-01T00:00:00Z";
 
     fn topics(names: &[&str]) -> Vec<Object> {
         let text: String = names
@@ -158,24 +155,29 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("state.json");
         let mut state = State::load(&file).unwrap();
-        state.take(&topics(&["orders", "refunds"]));
+        state.take(&topics(&["orders", "refunds"]), NOW);
         state.save(&file).unwrap();
         let mut again = State::load(&file).unwrap();
         assert_eq!(again, state);
-        assert_eq!(again.missing(&topics(&["orders"])), ["Topic/default/refunds"]);
-        again.take(&topics(&["orders"]));
-        again.take(&topics(&["refunds", "orders"]));
+        assert!(
+            again.misses_any(&topics(&["orders"]))
+                && !again.misses_any(&topics(&["refunds", "orders", "new"]))
+        );
+        again.take(&topics(&["orders"]), NOW);
+        again.take(&topics(&["refunds", "orders"]), NOW);
         assert_eq!(uid(&again, "orders"), uid(&state, "orders"));
         assert_ne!(uid(&again, "refunds"), uid(&state, "refunds"));
     }
 
     #[test]
-    fn the_older_object_has_the_lower_order() {
+    fn an_object_remembers_when_it_was_first_seen() {
         let mut state = State::default();
-        state.take(&topics(&["zebra"]));
-        state.take(&topics(&["ant", "zebra"]));
-        let order = |name: &str| state.known(&topics(&[name])[0]).unwrap().order;
-        assert!(order("zebra") < order("ant"));
+        state.take(&topics(&["zebra"]), "2026-01-01T00:00:00Z");
+        state.take(&topics(&["ant", "zebra"]), "2026-01-02T00:00:00Z");
+        assert_eq!(
+            state.known(&topics(&["zebra"])[0]).unwrap().created,
+            "2026-01-01T00:00:00Z"
+        );
     }
 
     #[test]

@@ -55,20 +55,41 @@ impl Watch {
         }
     }
 
+    /// The changes from now on.
+    pub(crate) fn changes(&self) -> Changes {
+        Changes {
+            changed: self.changed.clone(),
+            unsettled: false,
+        }
+    }
+}
+
+/// Tells that something changed and came to rest.
+pub(crate) struct Changes {
+    changed: Arc<Notify>,
+    /// A change was seen whose rest was not.
+    unsettled: bool,
+}
+
+impl Changes {
     /// Waits for a change, and then until it is quiet.
     ///
     /// # Cancel safety
-    /// A change whose quiet was not reached is lost when this is dropped; the caller reads everything anyway.
-    pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
+    /// Cancel safe: the next call goes on waiting for the quiet.
+    pub(crate) async fn next(&mut self) {
+        if !self.unsettled {
+            self.changed.notified().await;
+            self.unsettled = true;
+        }
         for _ in 0..RESTLESS_MAX {
             if tokio::time::timeout(QUIET, self.changed.notified())
                 .await
                 .is_err()
             {
-                return;
+                break;
             }
         }
+        self.unsettled = false;
     }
 }
 
@@ -93,12 +114,13 @@ mod tests {
         fs::write(&file, "1").unwrap();
         let mut watch = Watch::new().unwrap();
         watch.add(dir.path());
+        let mut changes = watch.changes();
         fs::read_to_string(&file).unwrap();
-        let quiet = tokio::time::timeout(Duration::from_millis(300), watch.changed()).await;
+        let quiet = tokio::time::timeout(Duration::from_millis(300), changes.next()).await;
         assert!(quiet.is_err(), "reading is no change");
         fs::write(dir.path().join(".a.swp"), "2").unwrap();
         fs::rename(dir.path().join(".a.swp"), &file).unwrap();
-        tokio::time::timeout(Duration::from_secs(5), watch.changed())
+        tokio::time::timeout(Duration::from_secs(5), changes.next())
             .await
             .expect("a rename is a change");
     }
