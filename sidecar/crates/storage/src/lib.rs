@@ -5,17 +5,35 @@
 //! no topics, no queues and no protocol: an owner appends records, is told when they are durable, reads them by
 //! (stream, sequence), and says which of them are dead.
 
+mod catalog;
+mod cleaner;
 mod commit;
+pub mod disk;
+pub mod embedded;
+mod file_table;
+mod group_commit;
+mod index;
 mod log;
 pub mod memory;
+mod metrics;
+mod reader;
+mod recovery;
 mod replay;
 mod segment;
+pub mod shadow;
+mod shared;
+mod space;
+mod sync;
 mod table;
+mod writer;
 
 pub use commit::{Commit, Durable};
+pub use embedded::EmbeddedLog;
+pub use file_table::EmbeddedTable;
 pub use log::{
     Class, Full, Log, Payload, Position, RECORD_BYTES_MAX, ReadError, Record, RecordKind, Reservation, StreamId,
     StreamUsage, Usage, footprint,
 };
+pub use recovery::OpenError;
 pub use replay::{RecordView, Replay};
 pub use table::{Entry, Table, TableError, Version};

@@ -126,17 +126,22 @@ pub enum Full {
 #[derive(Debug)]
 pub struct Reservation {
     outstanding: Option<Arc<AtomicU64>>,
+    class: Class,
     bytes: u64,
 }
 
 impl Reservation {
-    pub(crate) fn unlimited() -> Self {
-        Self { outstanding: None, bytes: 0 }
+    pub(crate) fn unlimited(class: Class) -> Self {
+        Self { outstanding: None, class, bytes: 0 }
     }
 
-    pub(crate) fn new(outstanding: &Arc<AtomicU64>, bytes: u64) -> Self {
+    pub(crate) fn new(outstanding: &Arc<AtomicU64>, class: Class, bytes: u64) -> Self {
         outstanding.fetch_add(bytes, Ordering::AcqRel);
-        Self { outstanding: Some(outstanding.clone()), bytes }
+        Self { outstanding: Some(outstanding.clone()), class, bytes }
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.class
     }
 }
 

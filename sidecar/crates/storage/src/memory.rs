@@ -114,7 +114,7 @@ impl Log for MemoryLog {
                 return Err(Full::Stream);
             }
         }
-        Ok(Reservation::unlimited())
+        Ok(Reservation::unlimited(class))
     }
 
     fn append(&self, _reservation: Reservation, records: &[Record<'_>]) -> Commit {

@@ -9,7 +9,7 @@ pub(crate) const COMMIT_HEADER_BYTES: usize = 64;
 const MAGIC: [u8; 4] = *b"WCM1";
 
 /// What precedes the records of a commit. On disk: magic 4, epoch 4, segment sequence 8, number 4, chain 4, first
-/// ordinal 8, records 4, body bytes 4, body checksum 4, flags 4, zero 12, checksum 4 (seeded with the nonce).
+/// ordinal 8, records 4, body bytes 4, body checksum 4, flags 1, zero 3, previous segment 8, zero 4, checksum 4 (seeded with the nonce).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CommitHeader {
     /// How often the log had been opened when this was written.
@@ -28,6 +28,9 @@ pub(crate) struct CommitHeader {
     pub(crate) body_bytes: u32,
     /// Checksum over the headers of all records, which hold the checksums of the payloads.
     pub(crate) body_check: u32,
+    /// Sequence of the segment that the log wrote before this one; 0 for the first. Tells a gap that the cleaner made from
+    /// one that damage made.
+    pub(crate) previous: u64,
     /// Written by the cleaner: its records take no ordinals.
     pub(crate) relocated: bool,
 }
@@ -46,6 +49,7 @@ impl CommitHeader {
         bytes[36..40].copy_from_slice(&self.body_bytes.to_le_bytes());
         bytes[40..44].copy_from_slice(&self.body_check.to_le_bytes());
         bytes[44] = u8::from(self.relocated);
+        bytes[48..56].copy_from_slice(&self.previous.to_le_bytes());
         let checksum = seeded_checksum(nonce, &bytes[..60]);
         bytes[60..].copy_from_slice(&checksum.to_le_bytes());
         (bytes, checksum)
@@ -59,6 +63,13 @@ impl CommitHeader {
             return None;
         }
         Some((Self::fields(bytes), checksum))
+    }
+
+    /// The header at the start of `bytes`, whatever it was written with.
+    #[cfg(test)]
+    pub(crate) fn decode_unseeded(bytes: &[u8]) -> Option<(Self, u32)> {
+        let bytes = bytes.get(..COMMIT_HEADER_BYTES)?;
+        (bytes[..4] == MAGIC).then(|| (Self::fields(bytes), u32_at(bytes, 60)))
     }
 
     /// Whether `bytes` look like a header of this segment that was damaged, rather than like something else.
@@ -80,6 +91,7 @@ impl CommitHeader {
             body_bytes: u32_at(bytes, 36),
             body_check: u32_at(bytes, 40),
             relocated: bytes[44] != 0,
+            previous: u64_at(bytes, 48),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{SECTOR, u32_at, u64_at};
 
 const MAGIC: [u8; 8] = *b"WEFTSEG\x01";
 const VERSION: u32 = 1;
-const ENCODED: usize = 48;
+const ENCODED: usize = 56;
 
 /// Written twice at the start of a segment each time that the file begins a new life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub(crate) struct SegmentHeader {
     pub(crate) sequence: u64,
     /// Random; the seed of every commit in the segment, so that bytes of an earlier life never verify.
     pub(crate) nonce: u64,
+    /// End of the log when the segment began: a log whose older segments are gone still never goes back behind it.
+    pub(crate) ordinal: u64,
+    /// How often the log had been opened then.
+    pub(crate) epoch: u32,
 }
 
 /// Why a header was not accepted.
@@ -32,7 +36,7 @@ impl SegmentHeader {
     /// Where the two copies lie.
     pub(crate) const COPIES: [usize; 2] = [0, super::DATA_START - SECTOR];
 
-    /// Magic, version, size, incarnation, sequence, nonce, zero, checksum; zeros up to the sector's end.
+    /// Magic, version, size, incarnation, sequence, nonce, ordinal, epoch, checksum; zeros up to the sector's end.
     pub(crate) fn encode(&self) -> [u8; SECTOR] {
         let mut sector = [0; SECTOR];
         sector[..8].copy_from_slice(&MAGIC);
@@ -41,6 +45,8 @@ impl SegmentHeader {
         sector[16..24].copy_from_slice(&self.incarnation.to_le_bytes());
         sector[24..32].copy_from_slice(&self.sequence.to_le_bytes());
         sector[32..40].copy_from_slice(&self.nonce.to_le_bytes());
+        sector[40..48].copy_from_slice(&self.ordinal.to_le_bytes());
+        sector[48..52].copy_from_slice(&self.epoch.to_le_bytes());
         let checksum = crc32c::crc32c(&sector[..ENCODED - 4]);
         sector[ENCODED - 4..ENCODED].copy_from_slice(&checksum.to_le_bytes());
         sector
@@ -70,6 +76,8 @@ impl SegmentHeader {
                 incarnation: u64_at(sector, 16),
                 sequence: u64_at(sector, 24),
                 nonce: u64_at(sector, 32),
+                ordinal: u64_at(sector, 40),
+                epoch: u32_at(sector, 48),
             }),
             version => Err(HeaderError::Version(version)),
         }
@@ -80,7 +88,7 @@ impl SegmentHeader {
 mod tests {
     use super::*;
 
-    const HEADER: SegmentHeader = SegmentHeader { size: 1 << 18, incarnation: 3, sequence: 7, nonce: 11 };
+    const HEADER: SegmentHeader = SegmentHeader { size: 1 << 18, incarnation: 3, sequence: 7, nonce: 11, ordinal: 5, epoch: 2 };
 
     fn start_of_file() -> Vec<u8> {
         let mut start = vec![0; super::super::DATA_START];

@@ -14,6 +14,8 @@ pub(crate) const MARKER: u8 = 0xA7;
 
 const FLAG_RELOCATED: u8 = 1;
 const FLAG_GROUP_START: u8 = 2;
+const FLAG_RUN_START: u8 = 4;
+const FLAGS: u8 = FLAG_RELOCATED | FLAG_GROUP_START | FLAG_RUN_START;
 
 /// What precedes a payload. On disk: marker 1, kind 1, flags 1, zero 1, payload length 4, sequence 8, stream 16, time 8,
 /// checksum 4 over all of that and the payload.
@@ -26,8 +28,32 @@ pub(crate) struct RecordHeader {
     pub(crate) payload_bytes: u32,
     /// Copied from an older segment; a replay does not show it.
     pub(crate) relocated: bool,
+    /// The first record of an append, or of what was one in the index before it was relocated.
+    pub(crate) start: bool,
+}
+
+/// What a record's header says beside the record itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
     /// The first record of an append.
-    pub(crate) group_start: bool,
+    GroupStart,
+    /// A further one of the same append.
+    Within,
+    /// Relocated; the first of a run, which the index must not join with what precedes it.
+    RelocatedRunStart,
+    /// Relocated; continues a run.
+    Relocated,
+}
+
+impl Mark {
+    fn flags(self) -> u8 {
+        match self {
+            Self::GroupStart => FLAG_GROUP_START,
+            Self::Within => 0,
+            Self::RelocatedRunStart => FLAG_RELOCATED | FLAG_RUN_START,
+            Self::Relocated => FLAG_RELOCATED,
+        }
+    }
 }
 
 impl RecordHeader {
@@ -45,11 +71,11 @@ pub(crate) struct Decoded<'a> {
 }
 
 /// Header with checksum, ready to be followed by the payload.
-pub(crate) fn encode_header(record: &Record<'_>, relocated: bool, group_start: bool) -> [u8; RECORD_HEADER_BYTES] {
+pub(crate) fn encode_header(record: &Record<'_>, mark: Mark) -> [u8; RECORD_HEADER_BYTES] {
     let mut header = [0; RECORD_HEADER_BYTES];
     header[0] = MARKER;
     header[1] = record.kind.0;
-    header[2] = if relocated { FLAG_RELOCATED } else { 0 } | if group_start { FLAG_GROUP_START } else { 0 };
+    header[2] = mark.flags();
     let payload_bytes = u32::try_from(record.payload.len()).expect("RECORD_BYTES_MAX fits into 32 bits");
     header[4..8].copy_from_slice(&payload_bytes.to_le_bytes());
     header[8..16].copy_from_slice(&record.sequence.get().to_le_bytes());
@@ -72,7 +98,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Decoded<'_>> {
 pub(crate) fn decode_header(bytes: &[u8]) -> Option<RecordHeader> {
     let bytes = bytes.get(..RECORD_HEADER_BYTES)?;
     let flags = bytes[2];
-    if bytes[0] != MARKER || flags & !(FLAG_RELOCATED | FLAG_GROUP_START) != 0 || bytes[3] != 0 {
+    if bytes[0] != MARKER || flags & !FLAGS != 0 || bytes[3] != 0 {
         return None;
     }
     let stream = u128::from_le_bytes(bytes[16..32].try_into().expect("the slice has 16 bytes"));
@@ -83,6 +109,6 @@ pub(crate) fn decode_header(bytes: &[u8]) -> Option<RecordHeader> {
         time: Timestamp::from_micros(u64_at(bytes, 32).cast_signed()),
         payload_bytes: u32_at(bytes, 4),
         relocated: flags & FLAG_RELOCATED != 0,
-        group_start: flags & FLAG_GROUP_START != 0,
+        start: flags & (FLAG_GROUP_START | FLAG_RUN_START) != 0,
     })
 }
