@@ -1,0 +1,197 @@
+//! The rules in Rust and the rules in CEL are the same rules.
+
+use std::sync::LazyLock;
+
+use crds::{Kind, schema_for};
+use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema, estimate_rule_cost};
+use plan::manifest;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::generate::{admitted, any_kind, cases};
+
+static COMPILED: LazyLock<[CompiledSchema; 3]> =
+    LazyLock::new(|| Kind::ALL.map(|kind| compile_schema(schema_for(kind))));
+
+/// The messages of the CEL rules that the API server would answer with.
+fn cel(kind: Kind, new: &Value, old: Option<&Value>) -> Vec<String> {
+    let result = Validator::new().validate_compiled(&COMPILED[kind as usize], new, old);
+    let Err(errors) = result else { return Vec::new() };
+    errors
+        .into_vec()
+        .into_iter()
+        .map(|error| {
+            let evaluated = matches!(
+                error.kind,
+                ErrorKind::ValidationFailure | ErrorKind::EvaluationError
+            );
+            assert!(evaluated, "the rule was evaluated: {error:?}");
+            error.message
+        })
+        .collect()
+}
+
+fn messages(violations: &[manifest::Violation]) -> Vec<String> {
+    violations
+        .iter()
+        .map(|violation| format!("{}; {}", violation.rule, violation.fix))
+        .collect()
+}
+
+#[test]
+fn every_cel_rule_compiles_and_has_a_bounded_cost() {
+    fn visit(schema: &Value) {
+        let compiled = compile_schema(schema);
+        assert!(!compiled.has_errors(), "{:?}", compiled.compilation_errors());
+        for rule in schema["x-kubernetes-validations"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let warnings = estimate_rule_cost(rule["rule"].as_str().unwrap_or_default(), &compiled);
+            assert!(warnings.is_empty(), "{warnings:?}");
+        }
+        schema["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .for_each(|(_, property)| visit(property));
+        schema.get("items").into_iter().for_each(visit);
+    }
+    Kind::ALL
+        .into_iter()
+        .for_each(|kind| visit(&schema_for(kind)["properties"]["spec"]));
+}
+
+#[test]
+fn both_say_the_same_of_a_change() {
+    let kind = Kind::EventSubscription;
+    let subscription = |spec: Value| json!({"apiVersion": "weft.dev/v1alpha1", "kind": "EventSubscription", "metadata": {"name": "billing"}, "spec": spec});
+    let old = subscription(
+        json!({"topicRef": {"name": "a"}, "azureName": "Billing", "queue": {}, "deadLetter": {"topicRef": {"name": "d"}}}),
+    );
+    let changes = [
+        (old.clone(), 0),
+        (
+            subscription(json!({"topicRef": {"name": "b"}, "azureName": "Billing", "queue": {}})),
+            1,
+        ),
+        (
+            subscription(json!({"topicRef": {"name": "a"}, "azureName": "billing", "queue": {}})),
+            1,
+        ),
+        (
+            subscription(json!({"topicRef": {"name": "a"}, "queue": {"maxDeliveryCount": 3}})),
+            1,
+        ),
+        (
+            subscription(
+                json!({"topicRef": {"name": "b"}, "queue": {}, "deadLetter": {"topicRef": {"name": "e"}}}),
+            ),
+            3,
+        ),
+    ];
+    for (new, expected) in changes {
+        let ours = messages(&manifest::check_change(kind, &old, &new));
+        let theirs = cel(kind, &new, Some(&old));
+        assert_eq!(ours.len(), expected, "{new}: {ours:?}");
+        assert_eq!(sorted(ours), sorted(theirs), "{new}");
+    }
+}
+
+fn sorted(mut messages: Vec<String>) -> Vec<String> {
+    messages.sort();
+    messages
+}
+
+/// The rules of a schema run only where the schema below holds, and a parent's only where the children's hold: in
+/// both, a broken child may hide a broken parent.
+fn same_verdict(kind: Kind, manifest: &Value) -> Result<(), TestCaseError> {
+    let ours = messages(&manifest::check(kind, manifest));
+    let theirs = cel(kind, manifest, None);
+    prop_assert_eq!(
+        ours.is_empty(),
+        theirs.is_empty(),
+        "ours {:?}, CEL {:?}",
+        &ours,
+        &theirs
+    );
+    for message in &ours {
+        prop_assert!(
+            theirs.contains(message),
+            "ours alone: {:?}, CEL {:?}",
+            message,
+            &theirs
+        );
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(1500))]
+
+    #[test]
+    fn plan_refuses_what_cel_refuses_and_admits_what_cel_admits(
+        (kind, manifest) in any_kind().prop_flat_map(|kind| (Just(kind), admitted(kind))),
+    ) {
+        same_verdict(kind, &manifest)?;
+    }
+
+    #[test]
+    fn what_is_admitted_can_be_read(
+        (kind, manifest) in any_kind().prop_flat_map(|kind| (Just(kind), admitted(kind))),
+    ) {
+        if manifest::check(kind, &manifest).is_empty() {
+            prop_assert!(manifest::read(&manifest).is_ok(), "{:?}", manifest::read(&manifest));
+        }
+    }
+}
+
+#[test]
+fn the_generator_reaches_both_sides_of_every_rule() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    for kind in Kind::ALL {
+        let strategy = admitted(kind);
+        let samples: Vec<Value> = (0..800)
+            .map(|_| strategy.new_tree(&mut runner).expect("a value").current())
+            .collect();
+        let refusals: Vec<String> = samples
+            .iter()
+            .flat_map(|sample| messages(&manifest::check(kind, sample)))
+            .collect();
+        let accepted = samples
+            .iter()
+            .filter(|sample| manifest::check(kind, sample).is_empty())
+            .count();
+        assert!(accepted >= 40, "{kind}: {accepted} of 800 are accepted");
+        for message in rules_of(schema_for(kind)) {
+            assert!(
+                refusals.contains(&message),
+                "{kind}: nothing generated breaks {message:?}"
+            );
+        }
+    }
+}
+
+fn rules_of(schema: &Value) -> Vec<String> {
+    let own = schema["x-kubernetes-validations"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let about_one_object =
+        own.filter(|rule| !rule["rule"].as_str().is_some_and(|rule| rule.contains("oldSelf")));
+    let mut messages: Vec<String> = about_one_object
+        .filter_map(|rule| rule["message"].as_str().map(str::to_owned))
+        .collect();
+    messages.extend(
+        schema["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .flat_map(|(_, property)| rules_of(property)),
+    );
+    messages.extend(schema.get("items").into_iter().flat_map(rules_of));
+    messages
+}
