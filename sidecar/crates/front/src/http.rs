@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use auth::Authorizer;
 use broker::Broker;
-use http::header::CONTENT_TYPE;
+use http::header::{CONNECTION, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
-use http::{HeaderName, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use model::Timestamp;
 use runtime::Clock;
@@ -146,11 +146,7 @@ impl Door {
             Ok(response) => response,
             Err(refusal) => self.refuse(refusal, operation, tracking_id),
         };
-        if !call.body.has_ended()
-            && let Some(phase) = call.phase()
-        {
-            phase.linger();
-        }
+        call.finish(&mut response).await;
         add_request_ids(&mut response, &parts, tracking_id);
         let took = self.0.clock.monotonic().saturating_duration_since(started);
         self.0.metrics.on_answer(operation, response.status(), took);
@@ -205,9 +201,23 @@ impl Call<'_> {
             return (route.operation(), eventgrid::answer(self, &route).await);
         }
         if let Some(route) = admin::Route::parse(uri.path()) {
-            return (route.operation(), admin::answer(self, &route).await);
+            // On the heap, so that the common requests do not carry its weight.
+            return (route.operation(), Box::pin(admin::answer(self, &route)).await);
         }
         (Operation::Unknown, Err(Refusal::no_route()))
+    }
+
+    /// An answer that leaves before the request was read to its end is the connection's last.
+    async fn finish(&mut self, response: &mut Response<Body>) {
+        self.body.discard(self.parts.headers.contains_key(EXPECT)).await;
+        if !self.body.has_ended()
+            && let Some(phase) = self.phase()
+        {
+            phase.linger();
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 
     fn require_method(&self, method: &http::Method, allow: &'static str) -> Result<(), Refusal> {
@@ -245,5 +255,21 @@ fn add_request_ids(response: &mut Response<Body>, parts: &Parts, tracking_id: Tr
         && id.len() <= CLIENT_REQUEST_ID_BYTES
     {
         headers.insert(CLIENT_REQUEST_ID, id.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<'d, F>(_: impl Fn(&'d Door, Request<Incoming>, Busy) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// hyper keeps room for it in every connection, idle or not.
+    #[test]
+    fn a_request_takes_little_room_in_its_connection() {
+        let bytes = size_of_future(Door::answer);
+        assert!(bytes <= 4_096, "{bytes} bytes");
     }
 }

@@ -18,7 +18,7 @@ const REQUEST_TIMEOUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// How much is read, and how long, after an answer that left before its request was complete.
-const LINGER_BYTES: usize = 2 << 20;
+const LINGER_BYTES: usize = 64 << 20;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Wraps a [`Socket`] for hyper. Three clocks, of which at most one runs:

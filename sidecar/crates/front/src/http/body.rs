@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
@@ -17,6 +18,10 @@ use crate::phase::Busy;
 
 /// The most that is allocated on a client's word alone, before the bytes have come.
 const ALLOCATED_AHEAD: u64 = 64 << 10;
+
+/// The most that is read only to be thrown away, so that the connection can go on; and how long that may take.
+const DISCARDED_MAX: u64 = 64 << 10;
+const DISCARD: Duration = Duration::from_secs(1);
 
 /// The body of a request, and whether it has been read to its end.
 pub(crate) struct RequestBody {
@@ -33,6 +38,21 @@ impl RequestBody {
     /// False if the client may still be sending.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// For a request that is refused without its body: reads the rest if it is small and, by all appearances, on its
+    /// way. Otherwise the connection cannot go on.
+    pub(crate) async fn discard(&mut self, is_expecting: bool) {
+        let is_small = self
+            .incoming
+            .size_hint()
+            .upper()
+            .is_some_and(|length| length <= DISCARDED_MAX);
+        if self.ended || is_expecting || !is_small {
+            return;
+        }
+        let rest = async { while let Some(Ok(_)) = self.incoming.frame().await {} };
+        self.ended = tokio::time::timeout(DISCARD, rest).await.is_ok() && self.incoming.is_end_stream();
     }
 
     /// Reads the whole body. The reservation must be kept for as long as the bytes are.

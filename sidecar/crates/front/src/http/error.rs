@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use model::{ByteCount, Timestamp, cloud_event};
 
@@ -52,7 +52,6 @@ enum Extra {
     RetryAfter(Duration),
     Allow(&'static str),
     Authenticate,
-    Close,
 }
 
 impl Refusal {
@@ -139,12 +138,12 @@ impl Refusal {
 
     pub(crate) fn body_too_slow(limit: Duration) -> Self {
         let message = format!("The request's body did not arrive within {} s", limit.as_secs());
-        Self::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", message).with(Extra::Close)
+        Self::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", message)
     }
 
     /// Seldom read by anybody: the client left, or broke the chunked coding.
     pub(crate) fn body_broken() -> Self {
-        Self::bad_request("The request's body ended early or is not well-formed").with(Extra::Close)
+        Self::bad_request("The request's body ended early or is not well-formed")
     }
 
     pub(crate) fn too_many_bodies() -> Self {
@@ -226,7 +225,6 @@ impl Refusal {
             Extra::Authenticate => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("SharedAccessKey"))
             }
-            Extra::Close => headers.insert(CONNECTION, HeaderValue::from_static("close")),
         };
         response
     }

@@ -1,0 +1,215 @@
+//! A Namespace with a topic, two event subscriptions and three rules, behind a door.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use auth::{Authorizer, Keys, Rights, Rule, Secret};
+use broker::{Broker, DeletionConfig, DeletionPolicy, FilterConfig, SubscriptionConfig, TopicConfig};
+use front::{Door, Limits, Listener};
+use model::Uid;
+use runtime::metrics::Registry;
+use runtime::{Clock, TaskScope};
+use storage::memory::Store;
+
+use crate::client::Client;
+
+/// Keys as Azure makes them, with every character that base64 may have.
+pub(crate) const ROOT: &str = "cm9vdCBwcmltYXJ5IGtleSBvZiB0aGUgbmFtZXM+/w==";
+pub(crate) const ROOT_SECONDARY: &str = "cm9vdCBzZWNvbmRhcnkga2V5IG9mIHRoZSBu+/8=";
+pub(crate) const SENDER: &str = "c2VuZGVyIHByaW1hcnkga2V5IG9mIHRoZSBuYW1l";
+pub(crate) const LISTENER: &str = "bGlzdGVuZXIgcHJpbWFyeSBrZXkgb2YgdGhlIG5h";
+
+/// uids of the topics.
+pub(crate) const ORDERS: u128 = 1;
+pub(crate) const RETURNS: u128 = 2;
+
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
+    pub(crate) door: Door,
+    pub(crate) broker: Broker,
+    pub(crate) doors: TaskScope,
+    pub(crate) scope: TaskScope,
+    pub(crate) registry: Registry,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    pub(crate) async fn with(limits: Limits) -> Self {
+        Self::over(&Store::unbounded(), limits).await
+    }
+
+    pub(crate) async fn over(store: &Store, limits: Limits) -> Self {
+        let (clock, registry, scope) = (Clock::system(), Registry::default(), TaskScope::root());
+        let (log, table, replay) = store.open();
+        let broker = Broker::start(
+            log,
+            table,
+            replay,
+            clock.clone(),
+            &scope.child("broker"),
+            &registry,
+        )
+        .expect("the broker starts");
+        let deletion = DeletionConfig {
+            policy: DeletionPolicy::Retain,
+            grace: Duration::ZERO,
+        };
+        broker
+            .configure(topics(), deletion)
+            .await
+            .expect("the topics are accepted");
+        let door = Door::new(broker.clone(), Authorizer::new(&keys()), clock, limits, &registry);
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap())
+            .await
+            .expect("bind");
+        let address = listener.local_address().unwrap();
+        let doors = scope.child("doors");
+        door.open(listener, &doors);
+        Self {
+            address,
+            door,
+            broker,
+            doors,
+            scope,
+            registry,
+        }
+    }
+
+    /// A client that may do everything.
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(self.address).await.with_key(ROOT)
+    }
+
+    /// The value of a metric, by the beginning of its line.
+    pub(crate) fn metric(&self, line: &str) -> Option<f64> {
+        let text = self.registry.encode();
+        let found = text
+            .lines()
+            .find_map(|candidate| candidate.strip_prefix(line)?.strip_prefix(' '));
+        found.and_then(|value| value.parse().ok())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.scope.cancel();
+    }
+}
+
+fn topics() -> Vec<TopicConfig> {
+    let returns = TopicConfig {
+        uid: Uid::from_u128(RETURNS),
+        name: "returns".to_owned(),
+        retention: Duration::from_secs(86_400),
+        subscriptions: vec![],
+    };
+    let orders = TopicConfig {
+        uid: Uid::from_u128(ORDERS),
+        name: "Orders".to_owned(),
+        retention: Duration::from_secs(86_400),
+        subscriptions: vec![
+            subscription(11, "billing", None),
+            subscription(12, "audit", Some(RETURNS)),
+        ],
+    };
+    vec![orders, returns]
+}
+
+fn subscription(uid: u128, name: &str, dead_letter: Option<u128>) -> SubscriptionConfig {
+    SubscriptionConfig {
+        uid: Uid::from_u128(uid),
+        name: name.to_owned(),
+        lock_duration: Duration::from_secs(60),
+        max_delivery_count: 10,
+        time_to_live: None,
+        filter: FilterConfig::default(),
+        dead_letter: dead_letter.map(Uid::from_u128),
+    }
+}
+
+fn keys() -> Keys {
+    let rule = |name: &str, rights, primary: &str, secondary: &str| Rule {
+        name: name.to_owned(),
+        rights,
+        primary: Secret::new(primary),
+        secondary: Secret::new(secondary),
+    };
+    let send = Rights {
+        send: true,
+        ..Rights::default()
+    };
+    let listen = Rights {
+        listen: true,
+        ..Rights::default()
+    };
+    Keys {
+        rules: vec![
+            rule("RootManageSharedAccessKey", Rights::ALL, ROOT, ROOT_SECONDARY),
+            rule("sender", send, SENDER, ""),
+            rule("listener", listen, LISTENER, ""),
+        ],
+    }
+}
+
+pub(crate) const PUBLISH: &str = "/topics/orders:publish?api-version=2024-06-01";
+pub(crate) const STRUCTURED: &str = "content-type: application/cloudevents+json; charset=utf-8";
+pub(crate) const BATCH: &str = "content-type: application/cloudevents-batch+json; charset=utf-8";
+pub(crate) const JSON: &str = "content-type: application/json";
+
+/// A path of a subscription of `orders`.
+pub(crate) fn path(subscription: &str, action: &str) -> String {
+    format!("/topics/orders/eventsubscriptions/{subscription}:{action}?api-version=2024-06-01")
+}
+
+pub(crate) fn receive(subscription: &str, max_events: usize) -> String {
+    format!(
+        "{}&maxEvents={max_events}&maxWaitTime=10",
+        path(subscription, "receive")
+    )
+}
+
+pub(crate) fn event(id: &str) -> String {
+    format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"t","data":{{"n":1}}}}"#)
+}
+
+/// `["a","b"]` as a body for a settle operation.
+pub(crate) fn tokens(tokens: &[&str]) -> String {
+    serde_json::json!({ "lockTokens": tokens }).to_string()
+}
+
+impl Client {
+    pub(crate) async fn publish(&mut self, id: &str) {
+        let response = self.call("POST", PUBLISH, &[STRUCTURED], event(id)).await;
+        assert_eq!((response.status, response.text()), (200, "{}"), "{response:?}");
+    }
+
+    /// Lock tokens of at most `max_events` events.
+    pub(crate) async fn receive(&mut self, subscription: &str, max_events: usize) -> Vec<String> {
+        let response = self
+            .call("POST", &receive(subscription, max_events), &[], "")
+            .await;
+        assert_eq!(response.status, 200, "{response:?}");
+        let json = response.json();
+        let value = json["value"].as_array().expect("an array").clone();
+        value
+            .iter()
+            .map(|item| item["brokerProperties"]["lockToken"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub(crate) async fn settle(
+        &mut self,
+        subscription: &str,
+        action: &str,
+        list: &[&str],
+    ) -> serde_json::Value {
+        let response = self
+            .call("POST", &path(subscription, action), &[JSON], tokens(list))
+            .await;
+        assert_eq!(response.status, 200, "{response:?}");
+        response.json()
+    }
+}
