@@ -39,7 +39,7 @@ pub struct FiltersConfiguration {
 pub struct Filter {
     /// What is compared: an attribute (`subject`, `source`, `type`, `id`, an extension attribute) or a path into JSON
     /// data (`data.order.country`). Event Grid's `eventType` and `eventId` mean `type` and `id`.
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(max = 256))]
     #[schemars(extend("x-kubernetes-validations" = validations(&[rules::FILTER_KEY])))]
     pub key: String,
 

@@ -47,7 +47,7 @@ impl Object {
     }
 }
 
-/// Reads a manifest of any of our kinds.
+/// Reads a manifest of any of our kinds, without its status.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the schema; never empty.
@@ -113,9 +113,18 @@ pub fn kind_of(manifest: &Value) -> Result<Kind, Violation> {
     })
 }
 
+/// The schema has vouched for the spec, so that only metadata can still be of a wrong type.
 fn typed<T: DeserializeOwned>(manifest: &Value) -> Result<T, Vec<Violation>> {
+    let mut manifest = manifest.clone();
+    if let Some(fields) = manifest.as_object_mut() {
+        fields.remove("status");
+    }
     T::deserialize(manifest).map_err(|error| {
-        let rule = format!("the manifest cannot be read: {error}");
-        vec![Violation::new("", rule, "compare it with kubectl explain")]
+        let rule = format!("the metadata cannot be read: {error}");
+        vec![Violation::new(
+            "metadata",
+            rule,
+            "remove what is not name, namespace, labels or annotations",
+        )]
     })
 }

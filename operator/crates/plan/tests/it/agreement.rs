@@ -8,7 +8,7 @@ use plan::manifest;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::generate::{admitted, any_kind, cases};
+use crate::generate::{admitted, any_kind, cases, manifest};
 
 static COMPILED: LazyLock<[CompiledSchema; 3]> =
     LazyLock::new(|| Kind::ALL.map(|kind| compile_schema(schema_for(kind))));
@@ -125,6 +125,182 @@ fn same_verdict(kind: Kind, manifest: &Value) -> Result<(), TestCaseError> {
         );
     }
     Ok(())
+}
+
+/// What generated objects meet too seldom: each rule's last allowed value and the first forbidden one.
+#[test]
+fn both_say_the_same_at_the_edges() {
+    let namespace = |spec: Value| (Kind::Namespace, "shop".to_owned(), spec);
+    let topic = |spec: Value| {
+        (
+            Kind::Topic,
+            "orders".to_owned(),
+            merge(json!({"namespaceRef": {"name": "n"}}), spec),
+        )
+    };
+    let subscription = |spec: Value| {
+        (
+            Kind::EventSubscription,
+            "billing".to_owned(),
+            merge(json!({"topicRef": {"name": "t"}, "queue": {}}), spec),
+        )
+    };
+    let filters = |filters: Value| subscription(json!({"filtersConfiguration": {"filters": filters}}));
+    let mut edges = Vec::new();
+    for length in [1, 2, 3, 40, 41, 50, 51] {
+        let name = "n".repeat(length);
+        edges.push((Kind::Namespace, name.clone(), json!({})));
+        edges.push((Kind::Topic, name.clone(), json!({"namespaceRef": {"name": "n"}})));
+        edges.push((
+            Kind::EventSubscription,
+            name.clone(),
+            json!({"topicRef": {"name": "t"}, "queue": {}}),
+        ));
+        edges.push(topic(
+            json!({"azureName": name.chars().take(50).collect::<String>()}),
+        ));
+        edges.push(namespace(
+            json!({"authorizationRules": [{"name": &name[..length.min(50)], "rights": ["Send"]}]}),
+        ));
+    }
+    for name in ["1a", "a1", "a-b"] {
+        edges.push((Kind::Namespace, name.to_owned(), json!({})));
+    }
+    let sizes = [
+        "32Mi",
+        "33554432",
+        "33554431",
+        "33554431.999",
+        "32767Ki",
+        "32768Ki",
+        "33.554M",
+        "33.555M",
+        "64Ti",
+        "64.001Ti",
+        "70368744177664",
+        "70368744177664.001",
+        "70.369T",
+        "1.2345Gi",
+        "0.032Gi",
+        "10G",
+        "10g",
+        "1e9",
+        "100000000000000k",
+        "99999999999999k",
+        "Mi",
+        ".5Gi",
+        "5.Gi",
+        "+1Gi",
+        "1Gi\n",
+    ];
+    edges.extend(sizes.map(|size| namespace(json!({"storage": {"ephemeral": {"sizeLimit": size}}}))));
+    let durations = [
+        "P",
+        "PT",
+        "P1",
+        "P1D",
+        "P1DT",
+        "P0D",
+        "PT0S",
+        "PT0M",
+        "PT1M",
+        "PT60S",
+        "P99D",
+        "P100D",
+        "P999D",
+        "P1000D",
+        "PT999H",
+        "PT1000H",
+        "PT99999M",
+        "PT100000M",
+        "PT999999M",
+        "PT1000000M",
+        "PT99999999S",
+        "PT100000000S",
+        "P1DT1H1M1S",
+        "P1DT1H1M",
+        "PT1M1H",
+        "P01D",
+        "P1W",
+        "P1D\n",
+        "pt1m",
+        "PT१M",
+    ];
+    for duration in durations {
+        edges.push(namespace(json!({"deletionGracePeriod": duration})));
+        edges.push(subscription(json!({"queue": {"eventTimeToLive": duration}})));
+    }
+    for key in [
+        "data",
+        "data.",
+        "data.a",
+        "Data.a",
+        "DATA.a",
+        "data..a",
+        "data.a.",
+        "a.b",
+        "a-b",
+        "",
+        "ü",
+        "data.\n",
+        "abcdefghij0123456789",
+        "abcdefghij0123456789x",
+    ] {
+        edges.push(filters(json!([{"key": key, "isNotNull": true}])));
+    }
+    for range in [
+        json!([1, 1]),
+        json!([1, 1.0]),
+        json!([1.5, 1]),
+        json!([-1, 1]),
+        json!([i64::MIN, i64::MAX]),
+        json!([i64::MAX, i64::MIN]),
+    ] {
+        edges.push(filters(
+            json!([{"key": "data.n", "numberInRange": [[0, 1], range]}]),
+        ));
+    }
+    for one in [
+        json!({"numberIn": [1]}),
+        json!({"numberNotInRange": [[1, 2]]}),
+        json!({"numberLessThan": 1}),
+        json!({"boolEquals": false}),
+        json!({"stringNotContains": ["x"]}),
+        json!({"isNotNull": true}),
+        json!({"isNotNull": false}),
+    ] {
+        let one = merge(json!({"key": "id"}), one);
+        for values in [23, 24, 25] {
+            edges.push(filters(
+                json!([{"key": "id", "stringIn": vec!["x"; values]}, one]),
+            ));
+        }
+    }
+    for rules in [["app", "App"], ["app", "apq"]] {
+        let rules: Vec<Value> = rules
+            .iter()
+            .map(|name| json!({"name": name, "rights": ["Send"]}))
+            .collect();
+        edges.push(namespace(json!({"authorizationRules": rules})));
+    }
+    let mut admitted = 0;
+    let count = edges.len();
+    for (kind, name, spec) in edges {
+        let manifest = manifest(kind, &name, spec);
+        same_verdict(kind, &manifest).unwrap_or_else(|error| panic!("{manifest}: {error}"));
+        admitted += usize::from(manifest::check(kind, &manifest).is_empty());
+    }
+    assert!(
+        (count / 3..count * 2 / 3).contains(&admitted),
+        "both sides of the edges: {admitted} of {count}"
+    );
+}
+
+fn merge(mut base: Value, more: Value) -> Value {
+    for (field, value) in more.as_object().into_iter().flatten() {
+        base[field] = value.clone();
+    }
+    base
 }
 
 proptest! {

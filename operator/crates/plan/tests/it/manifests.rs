@@ -207,3 +207,25 @@ fn every_mistake_is_reported_at_once() {
     });
     assert_eq!(manifest::check(Kind::EventSubscription, &manifest).len(), 3);
 }
+
+#[test]
+fn what_kubectl_printed_can_be_read_again() {
+    let manifest = billing(|manifest| {
+        manifest["metadata"]["managedFields"] =
+            json!([{"manager": "kubectl", "operation": "Apply", "fieldsV1": {}}]);
+        manifest["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        manifest["status"] = json!({"conditions": [{"type": "Ready"}]});
+    });
+    assert!(
+        manifest::read(&manifest).is_ok(),
+        "{:?}",
+        manifest::read(&manifest)
+    );
+    let text = mistakes(&billing(|manifest| {
+        manifest["metadata"]["finalizers"] = json!("x")
+    }));
+    assert!(
+        text.starts_with("metadata: the metadata cannot be read"),
+        "{text}"
+    );
+}
