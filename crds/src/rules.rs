@@ -1,6 +1,6 @@
 //! The CEL rules of the schemas, in one place.
 //!
-//! `plan::manifest` implements every [`Rule`] and [`Transition`] in Rust and finds it by its expression; a rule
+//! `plan::manifest` implements every [`Rule`] in Rust and finds it by its expression; a rule
 //! without a twin, or with a twin that decides otherwise, fails a test there.
 
 use serde_json::{Value, json};
