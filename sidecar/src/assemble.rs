@@ -124,7 +124,8 @@ fn refuse(configuration: &Configuration, reason: String) -> Error {
     }
 }
 
-/// Opens the log (which reads it back on a thread of its own: a disk may be slow) and the broker on it.
+/// Opens the log and the broker on it. Both read back what is stored, on a thread of their own: a disk may be slow, and
+/// the operations port goes on answering.
 async fn start_broker(
     settings: &Settings,
     plan: &Plan,
@@ -133,27 +134,34 @@ async fn start_broker(
     registry: &Registry,
     scopes: &Scopes,
 ) -> Result<Broker, Error> {
-    let folder = &settings.data_dir;
+    let folder = settings.data_dir.clone();
     let options = embedded::Options {
         capacity: plan.capacity,
         ..embedded::Options::default()
     };
-    let (log, table, replay) =
-        embedded::open(folder, options, &scopes.storage, clock, registry).map_err(|cause| {
-            Error::Storage {
-                folder: folder.clone(),
-                cause,
-            }
-        })?;
-    claim(table.as_ref(), folder, namespace_uid).await?;
-    Ok(Broker::start(
-        log,
-        table,
-        replay,
-        clock.clone(),
-        &scopes.broker,
-        registry,
-    )?)
+    let (scope, log_clock, log_registry) = (scopes.storage.clone(), clock.clone(), registry.clone());
+    let open = move || {
+        embedded::open(&folder, options, &scope, &log_clock, &log_registry)
+            .map_err(|cause| Error::Storage { folder, cause })
+    };
+    let (log, table, replay) = on_a_thread(open).await?;
+    claim(table.as_ref(), &settings.data_dir, namespace_uid).await?;
+    let (scope, clock, registry) = (scopes.broker.clone(), clock.clone(), registry.clone());
+    on_a_thread(move || Broker::start(log, table, replay, clock, &scope, &registry).map_err(Error::Broker))
+        .await
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only a runtime that shuts down gives up work that has not begun.
+            Err(_) => Err(Error::Stopped),
+        },
+    }
 }
 
 const NAMESPACE_KEY: &str = "namespace";

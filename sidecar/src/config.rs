@@ -309,3 +309,6 @@ fn operator(operator: &config::Operator) -> Operator {
         From::IsNotNull => Operator::IsNotNull,
     }
 }
+
+#[cfg(test)]
+mod tests;

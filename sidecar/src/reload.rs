@@ -113,7 +113,6 @@ impl Reloader {
         let revision = configuration.document.head.revision;
         match self.apply(configuration).await {
             Ok(report) => {
-                log_outcome(&report);
                 self.publish(report);
                 false
             }
@@ -123,11 +122,6 @@ impl Reloader {
                     Refusal::Temporary(reason) => (reason, true),
                 };
                 if !again {
-                    tracing::warn!(
-                        revision,
-                        reason,
-                        "configuration not applied, the last good one goes on"
-                    );
                     let report = self.report.borrow().clone();
                     self.publish(Report {
                         problem: Some(Problem { revision, reason }),
@@ -139,7 +133,9 @@ impl Reloader {
         }
     }
 
+    /// Whoever watches the report logs it, in the words of where the configuration came from.
     fn publish(&self, report: Report) {
+        tracing::debug!(?report, "configuration handled");
         self.metrics.on_report(&report);
         self.report.send_replace(report);
     }
@@ -229,15 +225,4 @@ fn refusal(error: broker::Error) -> Refusal {
         | broker::Error::Unavailable
         | broker::Error::Internal => Refusal::Temporary(format!("{error}; it is tried again every second")),
     }
-}
-
-fn log_outcome(report: &Report) {
-    let revision = report.applied_revision;
-    for refused in &report.refused {
-        tracing::warn!(revision, %refused, "refused");
-    }
-    for change in &report.pending_restart {
-        tracing::warn!(revision, change, "not in effect yet");
-    }
-    tracing::info!(revision, refused = report.refused.len(), "configuration applied");
 }
