@@ -63,7 +63,7 @@ pub(crate) fn walk(
             visit(Met { ordinal: *next, offset, record });
             *next += u64::from(!record.header.relocated);
         }
-        Found::Damage { .. } => *damaged += 1,
+        Found::Damage => *damaged += 1,
     };
     let tail = scan(bytes, header, trust, &mut |found| show(found, &mut damaged, &mut next));
     if until.is_some_and(|until| until > next) {

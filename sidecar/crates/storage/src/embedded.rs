@@ -119,7 +119,10 @@ pub fn open(
     registry: &Registry,
 ) -> Result<(Arc<EmbeddedLog>, Arc<EmbeddedTable>, Replay), OpenError> {
     let disk = OsDisk::new(dir).map_err(io_error(format!("creating {}", dir.display())))?;
-    open_on(Arc::new(disk), options, scope, clock, registry)
+    open_on(Arc::new(disk), options, scope, clock, registry).map_err(|error| match error {
+        OpenError::InUse { .. } => OpenError::InUse { dir: dir.display().to_string() },
+        other => other,
+    })
 }
 
 /// As [`open`], on any disk.
@@ -143,7 +146,8 @@ pub fn open_on(
     Ok(opened)
 }
 
-type Opened = (Arc<EmbeddedLog>, Arc<EmbeddedTable>, Replay);
+/// A log, its table, and the replay with which an owner begins.
+pub type Opened = (Arc<EmbeddedLog>, Arc<EmbeddedTable>, Replay);
 
 pub(crate) fn open_unscoped(
     disk: Arc<dyn Disk>,
@@ -200,7 +204,7 @@ fn take_lock(disk: &dyn Disk) -> Result<Arc<dyn Any + Send + Sync>, OpenError> {
     match disk.lock(Path::new("LOCK")) {
         Ok(lock) => Ok(Arc::from(lock)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            Err(OpenError::InUse { dir: format!("{disk:?}") })
+            Err(OpenError::InUse { dir: String::from("the data directory") })
         }
         Err(error) => Err(io_error("locking the data")(error)),
     }
@@ -270,7 +274,11 @@ impl EmbeddedLog {
             Class::Settle => {
                 // The last segment is the cleaner's.
                 let least = u64::from(shared.space.sizes.segment);
-                if shared.space.room_at_hand() < needed + least { Err(Full::Log) } else { Ok(()) }
+                if shared.space.room_at_hand() >= needed + least {
+                    return Ok(());
+                }
+                // Before the first spares are made there is no reserve to take from, but there is room for everybody.
+                self.check_free(needed + shared.space.reserve_bytes())
             }
             Class::Publish if waiting > 0 && needed > BACKLOG_MAX => Err(Full::Backlog),
             Class::Publish => {
@@ -443,7 +451,7 @@ impl Source for EmbeddedReplay {
                 continue;
             }
             let trust = self.shared.durability.trust();
-            catalog::walk(&bytes, &part.header, trust, part.until, &mut |met| {
+            let walk = catalog::walk(&bytes, &part.header, trust, part.until, &mut |met| {
                 let header = &met.record.header;
                 if (from.get()..self.end).contains(&met.ordinal) && !header.relocated {
                     let view = RecordView {
@@ -456,6 +464,10 @@ impl Source for EmbeddedReplay {
                     visit(Position::new(met.ordinal), view);
                 }
             });
+            if walk.damaged > part.damaged {
+                // Its catalog stood in for it so far.
+                self.shared.report_damage(part.slot, walk.damaged - part.damaged);
+            }
         }
     }
 

@@ -44,7 +44,6 @@ pub(crate) struct Batch {
     /// Room for a commit header, then the records.
     pub(crate) bytes: Bytes,
     pub(crate) items: Vec<Item>,
-    pub(crate) body_check: u32,
     pub(crate) first_ordinal: u64,
     /// Some of it makes room rather than takes it.
     pub(crate) urgent: bool,
@@ -82,6 +81,15 @@ pub(crate) struct GroupCommit {
     filled: Condvar,
 }
 
+impl State {
+    /// A commit that is durable once everything is that was appended so far.
+    fn barrier(&self, position: Position) -> Commit {
+        let gathering = (!self.gathering.items.is_empty()).then_some(&self.gathering.group);
+        let last = gathering.or(self.committing.as_ref().map(|batch| &batch.group));
+        last.map_or(Commit::done(position), |group| Commit::pending(group.clone(), position))
+    }
+}
+
 /// Buffers that grew beyond this are given back to the allocator.
 const KEPT_BYTES: usize = 8 << 20;
 
@@ -105,7 +113,7 @@ impl GroupCommit {
         let mut state = self.state.lock();
         let position = Position::new(state.end);
         if records.is_empty() {
-            return Commit::done(position);
+            return state.barrier(position);
         }
         state.end += records.len() as u64;
         let gathering = &mut state.gathering;
@@ -246,7 +254,6 @@ impl Gathering {
         Batch {
             bytes: self.bytes.freeze(),
             items: self.items,
-            body_check: self.body_check,
             first_ordinal,
             urgent: self.urgent,
             group: self.group,

@@ -156,23 +156,28 @@ impl Index {
         stream.runs.insert(entry.sequence, LiveRun::of(&Run::of(entry), entry.slot));
     }
 
-    /// Adds a run that recovery found, with all its records alive. Runs come oldest segment first; one that overlaps an
-    /// earlier one is a copy of it whose original still stands, and is left out.
-    pub(crate) fn insert_run(&mut self, run: &Run, slot: Slot) -> bool {
+    /// Adds a run that recovery found, with all its records alive.
+    ///
+    /// Where it overlaps one that is known already, both hold copies of the same records: a crash can leave a relocated
+    /// record together with its original, or with a copy that a later attempt made. Every run holds all that lived of its
+    /// range when it was written, so it does not matter which of them serves a number, and only what no other run covers
+    /// is added.
+    pub(crate) fn insert_run(&mut self, run: &Run, slot: Slot) {
         let stream = self.streams.entry(run.stream).or_default();
-        let before = stream.runs.range(..=run.last).next_back();
-        if run.records == 0 || before.is_some_and(|(_, before)| before.last >= run.first) {
-            return false;
-        }
         stream.last = stream.last.max(Some(run.last));
-        stream.live.insert_range(run.first..=run.last);
-        stream.runs.insert(run.first, LiveRun::of(run, slot));
-        stream.bytes += u64::from(run.bytes);
-        self.live_bytes += u64::from(run.bytes);
-        let liveness = self.slots.entry(slot).or_default();
-        liveness.records += u64::from(run.records);
-        liveness.bytes += u64::from(run.bytes);
-        true
+        for (first, last) in stream.uncovered(run.first, run.last) {
+            let numbers = last.saturating_sub(first).saturating_add(1);
+            let records = u64::from(run.records).min(numbers);
+            let bytes = u64::from(run.bytes) * records / u64::from(run.records.max(1));
+            stream.live.insert_range(first..=last);
+            let part = Run { first, last, records: records as u32, bytes: bytes as u32, ..*run };
+            stream.runs.insert(first, LiveRun::of(&part, slot));
+            stream.bytes += bytes;
+            self.live_bytes += bytes;
+            let liveness = self.slots.entry(slot).or_default();
+            liveness.records += records;
+            liveness.bytes += bytes;
+        }
     }
 
     /// Keeps only `live` of a stream.
@@ -347,6 +352,26 @@ impl Index {
 }
 
 impl Stream {
+    /// The parts of a range that no run covers.
+    fn uncovered(&self, first: u64, last: u64) -> Vec<(u64, u64)> {
+        let (mut parts, mut from) = (Vec::new(), first);
+        let before = self.runs.range(..first).next_back();
+        for (start, run) in before.into_iter().chain(self.runs.range(first..=last)) {
+            if run.last < from {
+                continue;
+            }
+            if *start > from {
+                parts.push((from, start - 1));
+            }
+            match run.last.checked_add(1) {
+                Some(next) if next <= last => from = next,
+                _ => return parts,
+            }
+        }
+        parts.push((from, last));
+        parts
+    }
+
     fn extend_newest(&mut self, entry: &Entry) -> bool {
         let Some(mut newest) = self.runs.last_entry() else { return false };
         let run = newest.get_mut();

@@ -9,7 +9,9 @@ mod catalog;
 mod cleaner;
 mod commit;
 pub mod disk;
+pub mod conformance;
 pub mod embedded;
+pub mod faulty;
 mod file_table;
 mod group_commit;
 mod index;
@@ -27,6 +29,11 @@ mod sync;
 mod table;
 mod writer;
 
+#[cfg(test)]
+mod crash_images;
+#[cfg(test)]
+mod damage;
+
 pub use commit::{Commit, Durable};
 pub use embedded::EmbeddedLog;
 pub use file_table::EmbeddedTable;
@@ -35,5 +42,6 @@ pub use log::{
     StreamUsage, Usage, footprint,
 };
 pub use recovery::OpenError;
+pub use shared::OnFatal;
 pub use replay::{RecordView, Replay};
 pub use table::{Entry, Table, TableError, Version};

@@ -82,10 +82,6 @@ impl Position {
     pub const fn get(self) -> u64 {
         self.0
     }
-
-    pub(crate) const fn plus(self, records: u64) -> Self {
-        Self(self.0 + records)
-    }
 }
 
 /// Who asks for room.
@@ -208,7 +204,8 @@ pub trait Log: Send + Sync {
     fn reserve(&self, class: Class, stream: StreamId, bytes: usize) -> Result<Reservation, Full>;
 
     /// Queues `records` as one atomic group: after a crash all of them are there, or none. Never blocks and cannot
-    /// fail; the order of calls is the order of records. Await [`Commit::durable`] before telling anybody.
+    /// fail; the order of calls is the order of records. Await [`Commit::durable`] before telling anybody. Without
+    /// records it is a barrier: durable once everything is that was appended before.
     fn append(&self, reservation: Reservation, records: &[Record<'_>]) -> Commit;
 
     /// The payloads of retained records, in the order of `sequences`. Records that were appended but are not durable
@@ -225,13 +222,15 @@ pub trait Log: Send + Sync {
         sequences: Vec<SequenceNumber>,
     ) -> BoxFuture<'static, Result<Vec<Payload>, ReadError>>;
 
-    /// Retained records of `stream` below `sequence` are dead.
+    /// Retained records of `stream` below `sequence` are dead; see [`Log::release`].
     fn trim_before(&self, stream: StreamId, sequence: SequenceNumber);
 
-    /// These retained records are dead; in any order, repeated or unknown ones are ignored.
+    /// These retained records are dead; in any order, repeated or unknown ones are ignored. To be called once whatever
+    /// made them dead is durable: the log may forget them for good at once.
     fn release(&self, stream: StreamId, sequences: &[SequenceNumber]);
 
-    /// The position after everything that was appended so far.
+    /// The position after everything that was appended so far. A snapshot that names it may be stored once a barrier
+    /// that was appended with it is durable: a crash before that would give the position to other records.
     fn end(&self) -> Position;
 
     /// `owner` has a durable snapshot at `position` and does not need to replay what lies before it.

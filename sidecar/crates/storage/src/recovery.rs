@@ -63,6 +63,8 @@ pub(crate) struct History {
     pub(crate) first_ordinal: u64,
     pub(crate) end_ordinal: u64,
     pub(crate) until: Option<u64>,
+    /// What was reported of it already.
+    pub(crate) damaged: u32,
 }
 
 /// The segment in which the log goes on.
@@ -277,12 +279,12 @@ impl Found {
             first_ordinal: self.catalog.first_ordinal,
             end_ordinal: self.until.unwrap_or(self.catalog.end_ordinal),
             until: self.until,
+            damaged: self.damaged,
         }
     }
 }
 
-/// Everything is alive until the owners have said what is. Older segments come first: as long as the original of a
-/// relocated record stands, its copies may be incomplete.
+/// Everything is alive until the owners have said what is.
 fn index(found: &[Found]) -> Index {
     let mut by_age: Vec<&Found> = found.iter().collect();
     by_age.sort_by_key(|found| found.header.sequence);

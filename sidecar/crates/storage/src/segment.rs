@@ -15,7 +15,7 @@ pub(crate) mod header;
 pub(crate) mod record;
 pub(crate) mod scan;
 
-pub(crate) use frame::{COMMIT_HEADER_BYTES, CommitHeader};
+pub(crate) use frame::COMMIT_HEADER_BYTES;
 pub(crate) use header::SegmentHeader;
 pub(crate) use record::RECORD_HEADER_BYTES;
 

@@ -331,6 +331,28 @@ impl History {
         }
     }
 
+    /// The disk as the next process finds it after this one was killed here: everything is visible, and what was not
+    /// synced can still be lost. Its history goes on.
+    pub fn killed(&self) -> ShadowDisk {
+        let mut steps = Vec::new();
+        steps.extend(self.pending.lengths.iter().map(|(file, bytes)| Step::Length { file: *file, bytes: *bytes }));
+        for (file, sectors) in &self.pending.sectors {
+            let write = |(offset, bytes): &(usize, Vec<u8>)| {
+                Step::Write { file: *file, offset: *offset, bytes: bytes.clone() }
+            };
+            steps.extend(sectors.iter().map(write));
+        }
+        steps.extend(self.pending.names.iter().cloned());
+        let disk = self.image(Survivors::All);
+        {
+            let mut state = disk.state.lock();
+            state.start = self.start.clone();
+            state.history = steps;
+            state.recording = true;
+        }
+        disk
+    }
+
     /// A disk as it could be found after a power cut at the present point.
     pub fn image(&self, survivors: Survivors) -> ShadowDisk {
         let mut image = self.start.clone();

@@ -176,7 +176,7 @@ impl Space {
         let winnable: u64 = state
             .segments
             .iter()
-            .filter(|(_, segment)| state.is_cleanable(segment))
+            .filter(|(_, segment)| segment.stage == Stage::Leaving || state.is_cleanable(segment))
             .map(|(slot, segment)| worth(segment, index.liveness(*slot).bytes))
             .sum();
         self.spare_room.store(spare, Ordering::Release);

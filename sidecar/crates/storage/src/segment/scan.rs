@@ -11,7 +11,7 @@ pub(crate) enum Found<'a> {
     /// A record that verifies inside a commit that does not.
     Salvaged { offset: usize, record: Decoded<'a> },
     /// A commit that was durable once and is not what was written any more. Follows what was salvaged of it.
-    Damage { offset: usize },
+    Damage,
 }
 
 /// Where the log goes on in a segment.
@@ -65,7 +65,7 @@ pub(crate) fn scan(bytes: &[u8], segment: &SegmentHeader, trust: Trust, visit: &
                     return tail;
                 };
                 salvage(bytes, tail.offset, offset, visit);
-                visit(Found::Damage { offset: tail.offset });
+                visit(Found::Damage);
                 // What was chained to the damaged header can only be believed.
                 tail.resume_at(offset, &later);
             }
