@@ -367,7 +367,7 @@ impl Subscription {
     async fn delivered(&self, batch: Batch) -> Result<Vec<Delivery>, Error> {
         let sequences: Vec<u64> = batch.events.iter().map(|(delivered, _)| delivered.sequence).collect();
         // Reading overlaps the commit: an event is readable before it is durable.
-        let read = read::payloads(&*self.shared.log, batch.place.topic, &sequences);
+        let read = payloads(&*self.shared.log, batch.place.topic, &sequences);
         let (payloads, ()) = futures_util::future::join(read, batch.commit.durable()).await;
         let payloads = payloads.ok_or(Error::Unavailable)?;
         let mut deliveries = Vec::with_capacity(sequences.len());

@@ -92,6 +92,7 @@ impl Engine {
         self.streams.values()
     }
 
+    #[cfg(test)]
     pub(crate) fn stream(&self, topic: Uid) -> Option<&Stream> {
         self.streams.get(&topic)
     }
@@ -157,7 +158,10 @@ impl Engine {
             Target::Subscription(subscription) => {
                 let place = Place { topic, subscription };
                 let Some(stream) = self.streams.get_mut(&topic) else { return };
-                let closed = stream.subscription(subscription).and_then(|subscription| subscription.closed);
+                let Some(woken) = stream.subscription_mut(subscription) else { return };
+                let closed = woken.closed;
+                // Whatever deadline was met or is void now finds its successor below.
+                woken.wake = None;
                 match closed {
                     Some(since) => self.delete_subscription_if_due(place, since, now),
                     None => stream.meet_deadlines(subscription, now, &mut self.effects),

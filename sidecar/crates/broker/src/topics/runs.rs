@@ -141,6 +141,7 @@ impl Runs {
         self.ranges().flatten()
     }
 
+    #[cfg(test)]
     pub(crate) fn heap_bytes(&self) -> usize {
         self.runs.capacity() * size_of::<Run>()
     }

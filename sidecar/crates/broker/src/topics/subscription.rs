@@ -393,7 +393,8 @@ impl Subscription {
         self.counts.backlog.set(self.in_flight.len() as u64 + self.pending.len());
     }
 
-    /// What it takes, names and filters included.
+    /// What it takes, without its filter.
+    #[cfg(test)]
     pub(crate) fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + self.name.len()

@@ -178,6 +178,7 @@ impl Stream {
         let topic = self.uid;
         let Some(subscription) = self.subscription_mut(index) else { return false };
         let was_open = subscription.rules.take().is_some();
+        subscription.wake = None;
         if subscription.closed.is_none() {
             subscription.closed = Some(now);
             effects.step(topic, now, &Step::SubscriptionClosed { index });

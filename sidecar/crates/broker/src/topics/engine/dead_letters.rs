@@ -287,7 +287,7 @@ impl Facts<'_> {
         let mut attributes = vec![
             ("deadletterreason", text(reason)),
             ("deadlettersource", text(&source)),
-            ("deliveryattempts", Value::Integer(i64::from(self.slot.delivery_count).try_into().unwrap_or_default())),
+            ("deliveryattempts", Value::Integer(i64::from(self.slot.delivery_count))),
             ("deliveryresult", text(result)),
             ("publishutc", text(&published)),
         ];

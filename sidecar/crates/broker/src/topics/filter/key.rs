@@ -46,7 +46,7 @@ pub(super) struct Keys {
 #[derive(Debug, Default)]
 struct Node {
     position: Option<usize>,
-    children: Vec<(String, Node)>,
+    children: Vec<(String, Self)>,
 }
 
 impl Keys {
