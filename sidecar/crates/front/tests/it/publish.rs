@@ -112,6 +112,32 @@ async fn the_trace_context_of_the_request_travels_with_its_events() {
 }
 
 #[tokio::test]
+async fn a_trace_context_that_is_none_is_not_stamped_on_events() {
+    let world = World::start().await;
+    let mut client = world.client().await;
+    let long = "x".repeat(10_000);
+    let good = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for headers in [
+        [STRUCTURED, &format!("traceparent: {long}"), "tracestate: a=b"],
+        [STRUCTURED, good, &format!("tracestate: {long}")],
+    ] {
+        assert_eq!(
+            client.call("POST", PUBLISH, &headers, event("1")).await.status,
+            200
+        );
+    }
+    let events = received(&world).await;
+    assert!(
+        events[0].get("traceparent").is_none() && events[0].get("tracestate").is_none(),
+        "{events:?}"
+    );
+    assert!(
+        events[1].get("traceparent").is_some() && events[1].get("tracestate").is_none(),
+        "{events:?}"
+    );
+}
+
+#[tokio::test]
 async fn one_invalid_event_refuses_the_whole_batch() {
     let world = World::start().await;
     let mut client = world.client().await;

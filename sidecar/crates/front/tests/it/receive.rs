@@ -169,7 +169,7 @@ async fn events_chosen_for_a_client_that_left_go_to_the_next_one() {
     let world = World::start().await;
     let mut gone: Client = world.client().await;
     // A body means nothing to receive, but it must not hide that the client left.
-    gone.send(gone.request("POST", &receive("billing", 10), &[JSON], r#"{"junk":true}"#))
+    gone.send(gone.request("POST", &receive("billing", 10), &[JSON], "x".repeat(200_000)))
         .await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     drop(gone);

@@ -13,6 +13,9 @@ use crate::http::body::Body;
 use crate::http::error::Refusal;
 use crate::http::{Call, credential, json};
 
+/// As much as the W3C asks everybody to pass on.
+const TRACESTATE_BYTES: usize = 512;
+
 /// How the request carries its events.
 enum Mode {
     /// A JSON object or an array of them. The media type says which, but clients do not keep to it.
@@ -92,9 +95,26 @@ fn binary(call: &Call<'_>, body: &Bytes) -> Result<Event, Refusal> {
     )?)
 }
 
+/// What does not look like the W3C headers is left out: it would be stamped on every event of the request.
 fn trace_context<'r>(call: &'r Call<'_>) -> TraceContext<'r> {
+    let Some(traceparent) = call.header("traceparent").filter(|text| is_traceparent(text)) else {
+        return TraceContext::default();
+    };
+    let tracestate = call
+        .header("tracestate")
+        .filter(|text| text.len() <= TRACESTATE_BYTES);
     TraceContext {
-        traceparent: call.header("traceparent"),
-        tracestate: call.header("tracestate"),
+        traceparent: Some(traceparent),
+        tracestate,
     }
+}
+
+/// `00-` and 32, 16 and 2 hexadecimal digits.
+fn is_traceparent(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == 55
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            2 | 35 | 52 => byte == b'-',
+            _ => is_digit(byte),
+        })
 }
