@@ -166,13 +166,22 @@ impl Broker {
     /// # Errors
     /// Invalid names what breaks a limit; nothing was changed. Full when the log cannot take the change.
     pub async fn configure(&self, topics: Vec<TopicConfig>, deletion: DeletionConfig) -> Result<(), Error> {
-        self.0.ask(|reply| Command::Configure { topics, deletion, reply }).await
+        self.0
+            .ask(|reply| Command::Configure {
+                topics,
+                deletion,
+                reply,
+            })
+            .await
     }
 
     /// The topic of that name, ignoring case.
     pub fn topic(&self, name: &str) -> Option<Topic> {
         let route = self.0.routes.load().topic(name)?;
-        Some(Topic { shared: self.0.clone(), route })
+        Some(Topic {
+            shared: self.0.clone(),
+            route,
+        })
     }
 
     /// The dead letters of the topic of that name, ignoring case. A topic that no subscription names as its destination
@@ -210,7 +219,14 @@ fn load(snapshot: Option<Bytes>, mut replay: Replay) -> Result<Engine, StartErro
     let mut seen = Replayed::default();
     replay.records(position, &mut |_, record| {
         let sequence = record.sequence.get();
-        engine.replay(record.stream.0, sequence, record.kind, record.time, record.payload, &mut seen);
+        engine.replay(
+            record.stream.0,
+            sequence,
+            record.kind,
+            record.time,
+            record.payload,
+            &mut seen,
+        );
     });
     engine.end_replay();
     for stream in engine.streams() {
@@ -220,16 +236,25 @@ fn load(snapshot: Option<Bytes>, mut replay: Replay) -> Result<Engine, StartErro
     replay.finish();
     tracing::info!(records = seen.records, skipped = seen.skipped, "replayed the log");
     if seen.malformed > 0 {
-        tracing::error!(records = seen.malformed, "some records of the log were not understood");
+        tracing::error!(
+            records = seen.malformed,
+            "some records of the log were not understood"
+        );
     }
     Ok(engine)
 }
 
 impl Shared {
     /// Hands a command to the owner and waits until its consequences are durable.
-    pub(crate) async fn ask<T>(&self, command: impl FnOnce(command::Reply<T>) -> Command) -> Result<T, Error> {
+    pub(crate) async fn ask<T>(
+        &self,
+        command: impl FnOnce(command::Reply<T>) -> Command,
+    ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| Error::Closed)?;
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_| Error::Closed)?;
         let (value, commit) = answer.await.map_err(|_| Error::Closed)??;
         durable(commit.as_ref()).await;
         Ok(value)
@@ -278,10 +303,18 @@ impl Topic {
         let incoming = self.matched(events);
         if !incoming.is_empty() {
             let topic = self.route.uid;
-            self.shared.ask(|reply| Command::Publish { topic, events: incoming, reply }).await?;
+            self.shared
+                .ask(|reply| Command::Publish {
+                    topic,
+                    events: incoming,
+                    reply,
+                })
+                .await?;
         }
         self.route.counts.published.add(events.len());
-        self.shared.metrics.published_in(self.shared.clock.monotonic().duration_since(begun));
+        self.shared
+            .metrics
+            .published_in(self.shared.clock.monotonic().duration_since(begun));
         if let Some(tails) = self.route.tails() {
             for event in events {
                 let _ = tails.send(event.json().clone());
@@ -312,14 +345,23 @@ impl Topic {
             matched.push((matches, start..writer.len()));
         }
         let records = Bytes::from(writer.finish());
-        let incoming = |(matches, range)| Incoming { matches, payload: records.slice(range) };
+        let incoming = |(matches, range)| Incoming {
+            matches,
+            payload: records.slice(range),
+        };
         matched.into_iter().map(incoming).collect()
     }
 
     /// The subscription of that name, ignoring case.
     pub fn subscription(&self, name: &str) -> Option<Subscription> {
-        let route = self.route.subscription(name).filter(|_| self.route.is_declared())?;
-        Some(Subscription { shared: self.shared.clone(), route })
+        let route = self
+            .route
+            .subscription(name)
+            .filter(|_| self.route.is_declared())?;
+        Some(Subscription {
+            shared: self.shared.clone(),
+            route,
+        })
     }
 
     /// The events that are published from now on.
@@ -353,9 +395,23 @@ impl Subscription {
         let place = self.route.place;
         let deadline = self.shared.clock.now() + max_wait;
         let (reply, answer) = oneshot::channel();
-        let command = Command::Receive { place, receiver, max_events, deadline, reply };
-        self.shared.commands.send(command).await.map_err(|_| Error::Closed)?;
-        let waiting = Waiting { place, receiver, returned: Some(self.shared.returned.clone()) };
+        let command = Command::Receive {
+            place,
+            receiver,
+            max_events,
+            deadline,
+            reply,
+        };
+        self.shared
+            .commands
+            .send(command)
+            .await
+            .map_err(|_| Error::Closed)?;
+        let waiting = Waiting {
+            place,
+            receiver,
+            returned: Some(self.shared.returned.clone()),
+        };
         let answer = answer.await;
         waiting.end();
         match answer.map_err(|_| Error::Closed)?? {
@@ -365,7 +421,11 @@ impl Subscription {
     }
 
     async fn delivered(&self, batch: Batch) -> Result<Vec<Delivery>, Error> {
-        let sequences: Vec<u64> = batch.events.iter().map(|(delivered, _)| delivered.sequence).collect();
+        let sequences: Vec<u64> = batch
+            .events
+            .iter()
+            .map(|(delivered, _)| delivered.sequence)
+            .collect();
         // Reading overlaps the commit: an event is readable before it is durable.
         let read = payloads(&*self.shared.log, batch.place.topic, &sequences);
         let (payloads, ()) = futures_util::future::join(read, batch.commit.durable()).await;
@@ -442,8 +502,15 @@ impl Subscription {
     ) -> Result<Vec<Result<(), SettleError>>, Error> {
         let place = self.route.place;
         let decoded = tokens.iter().filter_map(|token| token.ok()).collect();
-        let settled =
-            self.shared.ask(|reply| Command::Settle { place, settlement, tokens: decoded, reply }).await?;
+        let settled = self
+            .shared
+            .ask(|reply| Command::Settle {
+                place,
+                settlement,
+                tokens: decoded,
+                reply,
+            })
+            .await?;
         let mut settled = settled.into_iter();
         let result = |token: Result<LockToken, Undecodable>| match token {
             Ok(_) => settled.next().unwrap_or(Err(SettleError::LockLost)),

@@ -70,9 +70,14 @@ impl DeadLetters {
         limit: usize,
         after: Option<SequenceNumber>,
     ) -> Result<Vec<DeadLetter>, Error> {
-        let sequences = self.sequences(after.map_or(0, SequenceNumber::get), limit).await?;
+        let sequences = self
+            .sequences(after.map_or(0, SequenceNumber::get), limit)
+            .await?;
         let letters = self.read(&sequences).await?;
-        Ok(letters.into_iter().map(|(sequence, _, event)| DeadLetter { sequence, event }).collect())
+        Ok(letters
+            .into_iter()
+            .map(|(sequence, _, event)| DeadLetter { sequence, event })
+            .collect())
     }
 
     /// One dead letter.
@@ -82,7 +87,10 @@ impl DeadLetters {
     pub async fn show(&self, permit: &Permit<Listen>, sequence: SequenceNumber) -> Result<DeadLetter, Error> {
         let before = sequence.get().checked_sub(1).ok_or(Error::NotFound)?;
         let found = self.list(permit, 1, Some(SequenceNumber::new(before))).await?;
-        found.into_iter().find(|letter| letter.sequence == sequence).ok_or(Error::NotFound)
+        found
+            .into_iter()
+            .find(|letter| letter.sequence == sequence)
+            .ok_or(Error::NotFound)
     }
 
     /// Gives dead letters back to the subscriptions that they came from, without the attributes that were added, as
@@ -119,14 +127,26 @@ impl DeadLetters {
         for (sequence, header, event) in self.read(sequences).await? {
             // An event of this topic that is no dead letter has no origin.
             let Some(origin) = header.origin else { continue };
-            let letter = Redriven { sequence: sequence.get(), origin, json: without_attributes(&event) };
+            let letter = Redriven {
+                sequence: sequence.get(),
+                origin,
+                json: without_attributes(&event),
+            };
             by_source.entry(origin.topic).or_default().push(letter);
         }
         let mut done = BTreeMap::new();
         for (source, letters) in by_source {
             let numbers: Vec<u64> = letters.iter().map(|letter| letter.sequence).collect();
             let topic = self.topic;
-            let results = self.shared.ask(|reply| Command::Redrive { topic, source, letters, reply }).await?;
+            let results = self
+                .shared
+                .ask(|reply| Command::Redrive {
+                    topic,
+                    source,
+                    letters,
+                    reply,
+                })
+                .await?;
             done.extend(numbers.into_iter().map(SequenceNumber::new).zip(results));
         }
         Ok(done)
@@ -134,12 +154,24 @@ impl DeadLetters {
 
     async fn sequences(&self, after: u64, limit: usize) -> Result<Vec<SequenceNumber>, Error> {
         let topic = self.topic;
-        self.shared.ask(|reply| Command::List { topic, after, limit, reply }).await
+        self.shared
+            .ask(|reply| Command::List {
+                topic,
+                after,
+                limit,
+                reply,
+            })
+            .await
     }
 
-    async fn read(&self, sequences: &[SequenceNumber]) -> Result<Vec<(SequenceNumber, Header, Bytes)>, Error> {
+    async fn read(
+        &self,
+        sequences: &[SequenceNumber],
+    ) -> Result<Vec<(SequenceNumber, Header, Bytes)>, Error> {
         let numbers: Vec<u64> = sequences.iter().copied().map(SequenceNumber::get).collect();
-        let payloads = payloads(&*self.shared.log, self.topic, &numbers).await.ok_or(Error::Unavailable)?;
+        let payloads = payloads(&*self.shared.log, self.topic, &numbers)
+            .await
+            .ok_or(Error::Unavailable)?;
         let letter = |(sequence, payload): (&SequenceNumber, Option<_>)| {
             let (_, record) = payload?;
             let (header, event) = event_record::decode(&record).ok()?;

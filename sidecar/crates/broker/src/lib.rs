@@ -9,6 +9,8 @@ mod configuration;
 mod dead_letters;
 mod delivery;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod lock_token;
 mod tail;
 mod topics;

@@ -39,7 +39,9 @@ impl fmt::Display for LockToken {
         let checksum = checksum(&bytes[..CONTENT]);
         bytes[CONTENT..].copy_from_slice(&checksum.to_le_bytes());
         let mut text = [0; SIZE.div_ceil(3) * 4];
-        let length = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).map_err(|_| fmt::Error)?;
+        let length = URL_SAFE_NO_PAD
+            .encode_slice(bytes, &mut text)
+            .map_err(|_| fmt::Error)?;
         f.write_str(std::str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?)
     }
 }
@@ -53,7 +55,9 @@ impl FromStr for LockToken {
         if text.len() > SIZE.div_ceil(3) * 4 {
             return Err(Undecodable);
         }
-        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| Undecodable)?;
+        let length = URL_SAFE_NO_PAD
+            .decode_slice(text, &mut bytes)
+            .map_err(|_| Undecodable)?;
         let bytes: &[u8; SIZE] = bytes[..length].try_into().map_err(|_| Undecodable)?;
         let mut fields = Fields(bytes);
         let version = fields.take::<1>()[0];
@@ -84,7 +88,9 @@ impl Fields<'_> {
 
 /// FNV-1a: tells a mistyped token from a stale one, and nothing more.
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
 #[cfg(test)]
@@ -92,7 +98,12 @@ mod tests {
     use super::*;
 
     fn token() -> LockToken {
-        LockToken { topic: 0xdead_beef, subscription: 3, sequence: u64::MAX - 1, delivery_count: 10 }
+        LockToken {
+            topic: 0xdead_beef,
+            subscription: 3,
+            sequence: u64::MAX - 1,
+            delivery_count: 10,
+        }
     }
 
     #[test]
@@ -108,9 +119,20 @@ mod tests {
         for at in 0..text.len() {
             let mut changed = text.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-            assert_eq!(String::from_utf8(changed).unwrap().parse::<LockToken>(), Err(Undecodable));
+            assert_eq!(
+                String::from_utf8(changed).unwrap().parse::<LockToken>(),
+                Err(Undecodable)
+            );
         }
-        for text in ["", "A", "not-a-token", &"A".repeat(32), &"A".repeat(31), &"A".repeat(10_000), "ü"] {
+        for text in [
+            "",
+            "A",
+            "not-a-token",
+            &"A".repeat(32),
+            &"A".repeat(31),
+            &"A".repeat(10_000),
+            "ü",
+        ] {
             assert_eq!(text.parse::<LockToken>(), Err(Undecodable), "{text}");
         }
     }

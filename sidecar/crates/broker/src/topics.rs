@@ -10,6 +10,6 @@ mod journal;
 mod runs;
 mod stream;
 mod subscription;
-mod times;
 mod timers;
+mod times;
 pub(crate) mod varint;

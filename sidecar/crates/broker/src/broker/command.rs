@@ -17,18 +17,47 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<(T, Option<Commit>), Error>>;
 pub(crate) type ReceiveReply = oneshot::Sender<Result<Option<Batch>, Error>>;
 
 pub(crate) enum Command {
-    Publish { topic: Uid, events: Vec<Incoming>, reply: Reply<()> },
-    Receive { place: Place, receiver: ReceiverId, max_events: usize, deadline: Timestamp, reply: ReceiveReply },
+    Publish {
+        topic: Uid,
+        events: Vec<Incoming>,
+        reply: Reply<()>,
+    },
+    Receive {
+        place: Place,
+        receiver: ReceiverId,
+        max_events: usize,
+        deadline: Timestamp,
+        reply: ReceiveReply,
+    },
     Settle {
         place: Place,
         settlement: Settlement,
         tokens: Vec<LockToken>,
         reply: Reply<Vec<Result<(), SettleError>>>,
     },
-    Configure { topics: Vec<TopicConfig>, deletion: DeletionConfig, reply: Reply<()> },
-    List { topic: Uid, after: u64, limit: usize, reply: Reply<Vec<SequenceNumber>> },
+    Configure {
+        topics: Vec<TopicConfig>,
+        deletion: DeletionConfig,
+        reply: Reply<()>,
+    },
+    List {
+        topic: Uid,
+        after: u64,
+        limit: usize,
+        reply: Reply<Vec<SequenceNumber>>,
+    },
     /// All letters come from the topic `source`.
-    Redrive { topic: Uid, source: Uid, letters: Vec<Redriven>, reply: Reply<Vec<Result<(), RedriveError>>> },
-    Streams { reply: Reply<Vec<StreamInfo>> },
-    Purge { uid: Uid, reply: Reply<()> },
+    Redrive {
+        topic: Uid,
+        source: Uid,
+        letters: Vec<Redriven>,
+        reply: Reply<Vec<Result<(), RedriveError>>>,
+    },
+    Streams {
+        reply: Reply<Vec<StreamInfo>>,
+    },
+    Purge {
+        uid: Uid,
+        reply: Reply<()>,
+    },
 }

@@ -26,14 +26,28 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn register(registry: &Registry, routes: &Arc<ArcSwap<Routes>>) -> Self {
         let registry = registry.part("topics");
-        let published = PerTopic { routes: routes.clone() };
-        registry.register("events_published", "Events that were accepted by a topic", published);
+        let published = PerTopic {
+            routes: routes.clone(),
+        };
+        registry.register(
+            "events_published",
+            "Events that were accepted by a topic",
+            published,
+        );
         for (name, help, read) in COUNTERS {
-            let metric = PerSubscription { routes: routes.clone(), kind: MetricType::Counter, read };
+            let metric = PerSubscription {
+                routes: routes.clone(),
+                kind: MetricType::Counter,
+                read,
+            };
             registry.register(name, help, metric);
         }
         for (name, help, read) in GAUGES {
-            let metric = PerSubscription { routes: routes.clone(), kind: MetricType::Gauge, read };
+            let metric = PerSubscription {
+                routes: routes.clone(),
+                kind: MetricType::Gauge,
+                read,
+            };
             registry.register(name, help, metric);
         }
         let publish = registry.register_with_unit(
@@ -53,18 +67,44 @@ impl Metrics {
 type Read = fn(&SubscriptionCounts) -> i64;
 
 const COUNTERS: [(&str, &str, Read); 7] = [
-    ("events_matched", "Events that a subscription wants", |counts| signed(counts.matched.value())),
-    ("events_delivered", "Deliveries of events to receivers", |counts| signed(counts.delivered.value())),
-    ("events_acknowledged", "Events that were acknowledged", |counts| signed(counts.acknowledged.value())),
-    ("events_released", "Events that were released", |counts| signed(counts.released.value())),
-    ("events_rejected", "Events that were rejected", |counts| signed(counts.rejected.value())),
-    ("events_expired", "Events whose time to live was over", |counts| signed(counts.expired.value())),
-    ("events_dead_lettered", "Events that became dead letters", |counts| signed(counts.dead_lettered.value())),
+    ("events_matched", "Events that a subscription wants", |counts| {
+        signed(counts.matched.value())
+    }),
+    (
+        "events_delivered",
+        "Deliveries of events to receivers",
+        |counts| signed(counts.delivered.value()),
+    ),
+    ("events_acknowledged", "Events that were acknowledged", |counts| {
+        signed(counts.acknowledged.value())
+    }),
+    ("events_released", "Events that were released", |counts| {
+        signed(counts.released.value())
+    }),
+    ("events_rejected", "Events that were rejected", |counts| {
+        signed(counts.rejected.value())
+    }),
+    ("events_expired", "Events whose time to live was over", |counts| {
+        signed(counts.expired.value())
+    }),
+    (
+        "events_dead_lettered",
+        "Events that became dead letters",
+        |counts| signed(counts.dead_lettered.value()),
+    ),
 ];
 
 const GAUGES: [(&str, &str, Read); 2] = [
-    ("events_backlog", "Events that still have to be received or settled", |counts| counts.backlog.value()),
-    ("events_in_flight", "Events that were delivered and are not settled", |counts| counts.in_flight.value()),
+    (
+        "events_backlog",
+        "Events that still have to be received or settled",
+        |counts| counts.backlog.value(),
+    ),
+    (
+        "events_in_flight",
+        "Events that were delivered and are not settled",
+        |counts| counts.in_flight.value(),
+    ),
 ];
 
 fn signed(count: u64) -> i64 {
@@ -104,7 +144,9 @@ impl EncodeMetric for PerTopic {
         for topic in topics.iter().take(ENTITIES_MAX) {
             let labels = [("topic", &*topic.name)];
             let count = topic.counts.published.value();
-            encoder.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            encoder
+                .encode_family(&labels)?
+                .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
         let rest = topics.get(ENTITIES_MAX..).unwrap_or_default();
         if !rest.is_empty() {
@@ -157,9 +199,7 @@ impl PerSubscription {
         let labels = [("topic", topic), ("subscription", subscription)];
         let mut encoder = encoder.encode_family(&labels)?;
         match self.kind {
-            MetricType::Counter => {
-                encoder.encode_counter::<NoLabelSet, _, u64>(&value.unsigned_abs(), None)
-            }
+            MetricType::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&value.unsigned_abs(), None),
             _ => encoder.encode_gauge(&value),
         }
     }

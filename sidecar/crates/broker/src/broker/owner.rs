@@ -57,7 +57,11 @@ impl Owner {
         let mut queued = Vec::with_capacity(TURN_MAX);
         let mut unfinished = false;
         loop {
-            let deadline = if unfinished { Some(Timestamp::default()) } else { self.engine.next_deadline() };
+            let deadline = if unfinished {
+                Some(Timestamp::default())
+            } else {
+                self.engine.next_deadline()
+            };
             let timer = sleep(deadline.map(|deadline| deadline.saturating_sub(self.clock.now())));
             tokio::select! {
                 () = scope.cancelled() => break,
@@ -84,25 +88,55 @@ impl Owner {
     fn handle(&mut self, command: Command, now: Timestamp) {
         match command {
             Command::Publish { topic, events, reply } => {
-                let bytes = events.iter().map(|event| storage::footprint(event.payload.len())).sum();
-                self.answer(reply, Class::Publish, topic, bytes, |engine| engine.publish(topic, events, now));
+                let bytes = events
+                    .iter()
+                    .map(|event| storage::footprint(event.payload.len()))
+                    .sum();
+                self.answer(reply, Class::Publish, topic, bytes, |engine| {
+                    engine.publish(topic, events, now)
+                });
             }
-            Command::Receive { place, receiver, max_events, deadline, reply } => {
+            Command::Receive {
+                place,
+                receiver,
+                max_events,
+                deadline,
+                reply,
+            } => {
                 self.receive(place, receiver, max_events, deadline, reply, now);
             }
-            Command::Settle { place, settlement, tokens, reply } => {
+            Command::Settle {
+                place,
+                settlement,
+                tokens,
+                reply,
+            } => {
                 let bytes = Engine::settlement_bytes(tokens.len());
                 self.answer(reply, Class::Settle, place.topic, bytes, |engine| {
                     engine.settle(place, settlement, &tokens, now)
                 });
             }
-            Command::Configure { topics, deletion, reply } => self.configure(&topics, deletion, reply, now),
-            Command::List { topic, after, limit, reply } => {
+            Command::Configure {
+                topics,
+                deletion,
+                reply,
+            } => self.configure(&topics, deletion, reply, now),
+            Command::List {
+                topic,
+                after,
+                limit,
+                reply,
+            } => {
                 let listed = self.engine.list(topic, after, limit);
                 let numbers = listed.map(|all| all.into_iter().map(SequenceNumber::new).collect());
                 let _ = reply.send(numbers.map(|numbers| (numbers, None)));
             }
-            Command::Redrive { topic, source, letters, reply } => {
+            Command::Redrive {
+                topic,
+                source,
+                letters,
+                reply,
+            } => {
                 let bytes = Engine::redrive_bytes(&letters);
                 let reserved = self.log.reserve(Class::Publish, StreamId(source), bytes);
                 let result = match reserved {
@@ -135,10 +169,14 @@ impl Owner {
         bytes: usize,
         act: impl FnOnce(&mut Engine) -> Result<T, Error>,
     ) {
-        let result = self.log.reserve(class, StreamId(topic), bytes).map_err(refused).and_then(|room| {
-            let value = act(&mut self.engine)?;
-            Ok((value, self.flush(room)))
-        });
+        let result = self
+            .log
+            .reserve(class, StreamId(topic), bytes)
+            .map_err(refused)
+            .and_then(|room| {
+                let value = act(&mut self.engine)?;
+                Ok((value, self.flush(room)))
+            });
         let _ = reply.send(result);
     }
 
@@ -154,7 +192,11 @@ impl Owner {
         if reply.is_closed() {
             return;
         }
-        let room = self.log.reserve(Class::Settle, StreamId(place.topic), Engine::delivery_bytes(max_events));
+        let room = self.log.reserve(
+            Class::Settle,
+            StreamId(place.topic),
+            Engine::delivery_bytes(max_events),
+        );
         let received = room.map_err(refused).and_then(|room| {
             self.engine.receive(place, receiver, max_events, deadline, now)?;
             Ok(room)
@@ -193,7 +235,10 @@ impl Owner {
         Engine::check(topics)?;
         let bytes = self.engine.configuration_bytes(topics);
         let stream = topics.first().map_or(Uid::from_u128(0), |topic| topic.uid);
-        let room = self.log.reserve(Class::Settle, StreamId(stream), bytes).map_err(refused)?;
+        let room = self
+            .log
+            .reserve(Class::Settle, StreamId(stream), bytes)
+            .map_err(refused)?;
         self.engine.configure(topics, deletion, now);
         Ok(self.flush(room))
     }
@@ -217,10 +262,15 @@ impl Owner {
     /// Does what is due without anybody asking. True if there is more.
     fn work(&mut self, now: Timestamp) -> bool {
         for _ in 0..TURN_MAX {
-            let Some(work) = self.engine.next_work(now) else { return false };
+            let Some(work) = self.engine.next_work(now) else {
+                return false;
+            };
             match work {
                 Work::Wake(topic, target) => {
-                    match self.log.reserve(Class::Settle, StreamId(topic), Engine::wake_bytes()) {
+                    match self
+                        .log
+                        .reserve(Class::Settle, StreamId(topic), Engine::wake_bytes())
+                    {
                         Ok(room) => {
                             self.engine.wake(topic, target, now);
                             self.flush(room);
@@ -243,7 +293,8 @@ impl Owner {
                 self.flush(room);
             }
             Err(_) => {
-                self.engine.wake_later(place.topic, Target::Subscription(place.subscription), now + RETRY);
+                self.engine
+                    .wake_later(place.topic, Target::Subscription(place.subscription), now + RETRY);
             }
         }
     }
@@ -260,10 +311,18 @@ impl Owner {
 
     fn letters_read(&mut self, place: Place, letters: Option<MovedLetters>) {
         let now = self.clock.now();
-        let Some(letters) = letters else { return self.engine.move_refused(place, now + RETRY) };
-        let Some(prepared) = self.engine.prepare_move(place, letters) else { return };
+        let Some(letters) = letters else {
+            return self.engine.move_refused(place, now + RETRY);
+        };
+        let Some(prepared) = self.engine.prepare_move(place, letters) else {
+            return;
+        };
         let (topic, bytes) = prepared.room();
-        let class = if prepared.has_letters() { Class::Publish } else { Class::Settle };
+        let class = if prepared.has_letters() {
+            Class::Publish
+        } else {
+            Class::Settle
+        };
         match self.log.reserve(class, StreamId(topic), bytes) {
             Ok(room) => {
                 self.engine.finish_move(prepared, now);
@@ -301,7 +360,11 @@ impl Owner {
 
     /// Appends what the machine decided and answers whom it answered.
     fn flush(&mut self, room: Reservation) -> Option<Commit> {
-        let Effects { records, answers, dead } = self.engine.take_effects();
+        let Effects {
+            records,
+            answers,
+            dead,
+        } = self.engine.take_effects();
         let commit = (!records.is_empty()).then(|| self.append(room, &records));
         for (receiver, answer) in answers {
             self.answer_receiver(receiver, answer, commit.as_ref());
@@ -316,7 +379,10 @@ impl Owner {
     fn append(&mut self, room: Reservation, entries: &[Entry]) -> Commit {
         let records: SmallVec<[Record<'_>; 8]> = entries.iter().map(record).collect();
         let commit = self.log.append(room, &records);
-        let bytes: usize = entries.iter().map(|entry| storage::footprint(entry.payload.len())).sum();
+        let bytes: usize = entries
+            .iter()
+            .map(|entry| storage::footprint(entry.payload.len()))
+            .sum();
         self.snapshots.appended(bytes, &commit);
         commit
     }
@@ -330,9 +396,16 @@ impl Owner {
         };
         let result = match (answer, commit) {
             (Answer::Events(delivered), Some(commit)) => {
-                let tokens = delivered.iter().filter_map(|each| Some((*each, self.engine.token(place, *each)?)));
+                let tokens = delivered
+                    .iter()
+                    .filter_map(|each| Some((*each, self.engine.token(place, *each)?)));
                 let events = tokens.collect();
-                let batch = Batch { place, events, commit: commit.clone(), returned: self.returned.clone() };
+                let batch = Batch {
+                    place,
+                    events,
+                    commit: commit.clone(),
+                    returned: self.returned.clone(),
+                };
                 Ok(Some(batch))
             }
             (Answer::Events(_), None) | (Answer::Nothing, _) => Ok(None),
@@ -393,8 +466,12 @@ fn record(entry: &Entry) -> Record<'_> {
 
 fn refused(full: Full) -> Error {
     match full {
-        Full::Log | Full::Stream => Error::Full { reason: full.to_string() },
-        Full::Backlog => Error::Busy { retry_after: Duration::from_secs(1) },
+        Full::Log | Full::Stream => Error::Full {
+            reason: full.to_string(),
+        },
+        Full::Backlog => Error::Busy {
+            retry_after: Duration::from_secs(1),
+        },
         Full::Oversize { .. } => Error::Invalid(full.to_string()),
         Full::Closed => Error::Closed,
     }
@@ -413,4 +490,3 @@ async fn front_durable(dead: &VecDeque<(Commit, Vec<Dead>)>) {
         None => std::future::pending().await,
     }
 }
-

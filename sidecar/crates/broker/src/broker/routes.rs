@@ -69,7 +69,9 @@ impl Routes {
         }
         let renewed = Self { topics };
         for route in self.topics.values() {
-            let stays = renewed.topic(&route.name).is_some_and(|other| Arc::ptr_eq(&other, route));
+            let stays = renewed
+                .topic(&route.name)
+                .is_some_and(|other| Arc::ptr_eq(&other, route));
             route.declared.store(stays, Ordering::Release);
         }
         renewed
@@ -93,7 +95,10 @@ impl TopicRoute {
         self.filters.store(stream.filters.clone());
         let declared = stream.declared_subscriptions().map(|subscription| {
             let route = SubscriptionRoute {
-                place: Place { topic: stream.uid, subscription: subscription.index },
+                place: Place {
+                    topic: stream.uid,
+                    subscription: subscription.index,
+                },
                 name: subscription.name.clone(),
                 counts: subscription.counts.clone(),
             };
@@ -115,7 +120,9 @@ impl TopicRoute {
     }
 
     pub(crate) fn tail(&self) -> broadcast::Receiver<Bytes> {
-        self.tails.get_or_init(|| broadcast::Sender::new(BEHIND_MAX)).subscribe()
+        self.tails
+            .get_or_init(|| broadcast::Sender::new(BEHIND_MAX))
+            .subscribe()
     }
 
     /// Where to show published events; None while nobody looks.

@@ -32,7 +32,14 @@ struct Writing {
 
 impl Snapshots {
     pub(super) fn new(table: Arc<dyn Table>, version: Option<Version>) -> Self {
-        Self { table, version, appended: 0, last: None, writing: None, durable: None }
+        Self {
+            table,
+            version,
+            appended: 0,
+            last: None,
+            writing: None,
+            durable: None,
+        }
     }
 
     /// Notes what would have to be replayed.
@@ -67,7 +74,9 @@ impl Snapshots {
     /// # Cancel safety
     /// Cancel safe.
     pub(super) async fn finished(&mut self) {
-        let Some(writing) = &mut self.writing else { return std::future::pending().await };
+        let Some(writing) = &mut self.writing else {
+            return std::future::pending().await;
+        };
         let position = writing.position;
         let result = (&mut writing.done).await;
         self.writing = None;

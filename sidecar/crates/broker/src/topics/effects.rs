@@ -68,7 +68,13 @@ pub(crate) struct Dead {
 impl Effects {
     pub(crate) fn step(&mut self, topic: Uid, time: Timestamp, step: &Step) {
         let payload = Bytes::from(step.encode());
-        self.records.push(Entry { topic, sequence: 0, kind: RecordKind::JOURNAL, time, payload });
+        self.records.push(Entry {
+            topic,
+            sequence: 0,
+            kind: RecordKind::JOURNAL,
+            time,
+            payload,
+        });
     }
 
     pub(crate) fn dead_before(&mut self, topic: Uid, sequence: u64) {
@@ -83,7 +89,11 @@ impl Effects {
     fn dead(&mut self, topic: Uid) -> &mut Dead {
         let known = self.dead.iter().position(|dead| dead.topic == topic);
         let position = known.unwrap_or_else(|| {
-            self.dead.push(Dead { topic, before: None, these: Vec::new() });
+            self.dead.push(Dead {
+                topic,
+                before: None,
+                these: Vec::new(),
+            });
             self.dead.len() - 1
         });
         &mut self.dead[position]

@@ -69,7 +69,10 @@ pub(crate) enum Work {
 
 impl Default for Engine {
     fn default() -> Self {
-        let deletion = DeletionConfig { policy: DeletionPolicy::Retain, grace: Duration::MAX };
+        let deletion = DeletionConfig {
+            policy: DeletionPolicy::Retain,
+            grace: Duration::MAX,
+        };
         Self {
             streams: HashMap::new(),
             ended: BTreeMap::new(),
@@ -98,7 +101,10 @@ impl Engine {
     }
 
     fn open(&mut self, topic: Uid) -> Result<&mut Stream, Error> {
-        self.streams.get_mut(&topic).filter(|stream| stream.is_open()).ok_or(Error::NotFound)
+        self.streams
+            .get_mut(&topic)
+            .filter(|stream| stream.is_open())
+            .ok_or(Error::NotFound)
     }
 
     /// Appends the events.
@@ -106,7 +112,10 @@ impl Engine {
     /// Room: the payloads.
     pub(crate) fn publish(&mut self, topic: Uid, events: Vec<Incoming>, now: Timestamp) -> Result<(), Error> {
         let Self { streams, effects, .. } = self;
-        let stream = streams.get_mut(&topic).filter(|stream| stream.is_open()).ok_or(Error::NotFound)?;
+        let stream = streams
+            .get_mut(&topic)
+            .filter(|stream| stream.is_open())
+            .ok_or(Error::NotFound)?;
         let mut touched = Matches::new();
         for event in events {
             stream.add_event(&event.matches, event.payload, now, effects);
@@ -141,7 +150,9 @@ impl Engine {
         let stream = self.streams.get_mut(&topic)?;
         match target {
             Target::Topic => Some(&mut stream.armed),
-            Target::Subscription(index) => stream.subscription_mut(index).map(|subscription| &mut subscription.armed),
+            Target::Subscription(index) => stream
+                .subscription_mut(index)
+                .map(|subscription| &mut subscription.armed),
         }
     }
 
@@ -157,8 +168,12 @@ impl Engine {
             Target::Topic => self.delete_if_due(topic, now),
             Target::Subscription(subscription) => {
                 let place = Place { topic, subscription };
-                let Some(stream) = self.streams.get_mut(&topic) else { return };
-                let Some(woken) = stream.subscription_mut(subscription) else { return };
+                let Some(stream) = self.streams.get_mut(&topic) else {
+                    return;
+                };
+                let Some(woken) = stream.subscription_mut(subscription) else {
+                    return;
+                };
                 let closed = woken.closed;
                 // Whatever deadline was met or is void now finds its successor below.
                 woken.wake = None;
@@ -181,8 +196,12 @@ impl Engine {
     }
 
     fn delete_if_due(&mut self, topic: Uid, now: Timestamp) {
-        let Some(stream) = self.streams.get(&topic) else { return };
-        let Some(due) = stream.closed.and_then(|since| self.deletion_time(since)) else { return };
+        let Some(stream) = self.streams.get(&topic) else {
+            return;
+        };
+        let Some(due) = stream.closed.and_then(|since| self.deletion_time(since)) else {
+            return;
+        };
         if due <= now {
             self.delete_stream(topic, now);
         } else {
@@ -206,7 +225,9 @@ impl Engine {
     }
 
     fn delete_stream(&mut self, topic: Uid, now: Timestamp) {
-        let Some(mut stream) = self.streams.remove(&topic) else { return };
+        let Some(mut stream) = self.streams.remove(&topic) else {
+            return;
+        };
         for index in 0..stream.next_index() {
             stream.delete_subscription(index, &mut self.effects);
         }
@@ -223,9 +244,13 @@ impl Engine {
     }
 
     fn delete_subscription(&mut self, place: Place, now: Timestamp) {
-        let Some(stream) = self.streams.get_mut(&place.topic) else { return };
+        let Some(stream) = self.streams.get_mut(&place.topic) else {
+            return;
+        };
         stream.delete_subscription(place.subscription, &mut self.effects);
-        let step = Step::SubscriptionDeleted { index: place.subscription };
+        let step = Step::SubscriptionDeleted {
+            index: place.subscription,
+        };
         self.effects.step(place.topic, now, &step);
     }
 
@@ -242,24 +267,33 @@ impl Engine {
             let subscription = stream.existing().find(|subscription| subscription.uid == uid)?;
             Some((stream.uid, subscription))
         });
-        let (topic, subscription) =
-            found.filter(|_| uid != super::stream::DEAD_LETTERS).ok_or(Error::NotFound)?;
+        let (topic, subscription) = found
+            .filter(|_| uid != super::stream::DEAD_LETTERS)
+            .ok_or(Error::NotFound)?;
         refuse_if_open(subscription.closed, &subscription.name)?;
-        let place = Place { topic, subscription: subscription.index };
+        let place = Place {
+            topic,
+            subscription: subscription.index,
+        };
         self.delete_subscription(place, now);
         Ok(())
     }
 
     /// Call it whenever a subscription changed: keeps timers and work lists complete.
     fn touched(&mut self, place: Place) {
-        let Some(stream) = self.streams.get_mut(&place.topic) else { return };
-        let Some(subscription) = stream.subscription_mut(place.subscription) else { return };
+        let Some(stream) = self.streams.get_mut(&place.topic) else {
+            return;
+        };
+        let Some(subscription) = stream.subscription_mut(place.subscription) else {
+            return;
+        };
         subscription.measure();
         if let Some(wake) = subscription.wake
             && subscription.armed.is_none_or(|armed| armed > wake)
         {
             subscription.armed = Some(wake);
-            self.timers.push(wake, place.topic, Target::Subscription(place.subscription));
+            self.timers
+                .push(wake, place.topic, Target::Subscription(place.subscription));
         }
         if !subscription.receivers.is_empty() && subscription.has_available() {
             self.servable.push_back(place);
@@ -278,5 +312,7 @@ fn refuse_if_open(closed: Option<Timestamp>, name: &str) -> Result<(), Error> {
     if closed.is_some() {
         return Ok(());
     }
-    Err(Error::Invalid(format!("'{name}' is still declared: delete its resource first")))
+    Err(Error::Invalid(format!(
+        "'{name}' is still declared: delete its resource first"
+    )))
 }

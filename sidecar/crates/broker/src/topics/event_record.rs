@@ -31,7 +31,12 @@ pub(crate) fn header_bytes_max(matches: usize) -> usize {
 }
 
 /// Appends the record of one event.
-pub(crate) fn encode(writer: &mut Writer, matches: &[SubscriptionIndex], origin: Option<Origin>, json: &[u8]) {
+pub(crate) fn encode(
+    writer: &mut Writer,
+    matches: &[SubscriptionIndex],
+    origin: Option<Origin>,
+    json: &[u8],
+) {
     writer.byte(VERSION);
     writer.byte(if origin.is_some() { HAS_ORIGIN } else { 0 });
     writer.number(matches.len() as u64);
@@ -63,7 +68,10 @@ impl Header {
         let matches = (0..count).map(|_| reader.number_as()).collect::<Result<_, _>>()?;
         let origin = match flags {
             0 => None,
-            HAS_ORIGIN => Some(Origin { topic: reader.uid()?, subscription: reader.uid()? }),
+            HAS_ORIGIN => Some(Origin {
+                topic: reader.uid()?,
+                subscription: reader.uid()?,
+            }),
             _ => return Err(Malformed),
         };
         Ok(Self { matches, origin })
@@ -76,14 +84,23 @@ mod tests {
 
     #[test]
     fn a_record_gives_back_who_wants_it_and_the_event_without_a_copy() {
-        let origin = Some(Origin { topic: Uid::from_u128(1), subscription: Uid::from_u128(2) });
+        let origin = Some(Origin {
+            topic: Uid::from_u128(1),
+            subscription: Uid::from_u128(2),
+        });
         for origin in [None, origin] {
             let mut writer = Writer::default();
             encode(&mut writer, &[3, 300, 70_000], origin, b"{}");
             assert!(writer.len() <= header_bytes_max(3) + 2);
             let record = Bytes::from(writer.finish());
             let (header, json) = decode(&record).unwrap();
-            assert_eq!(header, Header { matches: Matches::from_slice(&[3, 300, 70_000]), origin });
+            assert_eq!(
+                header,
+                Header {
+                    matches: Matches::from_slice(&[3, 300, 70_000]),
+                    origin
+                }
+            );
             assert_eq!(json, "{}");
         }
         assert!(decode(&Bytes::from_static(&[9, 0, 0])).is_err());

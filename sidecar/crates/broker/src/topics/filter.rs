@@ -77,7 +77,11 @@ impl Filters {
         scratch.fit(self);
         let values = self.keys.extract(event);
         for (predicates, raw) in self.predicates.iter().zip(&values) {
-            let mut round = Round { filters: self, scratch, matches: &mut matches };
+            let mut round = Round {
+                filters: self,
+                scratch,
+                matches: &mut matches,
+            };
             predicates.evaluate(*raw, &mut round);
         }
         scratch.clear();
@@ -165,7 +169,10 @@ impl Compiler {
                 count += 1;
             }
         }
-        self.filters.subscriptions.push(Conjunction { subscription, predicates: count });
+        self.filters.subscriptions.push(Conjunction {
+            subscription,
+            predicates: count,
+        });
     }
 
     fn predicate(&mut self, predicate: &Predicate) -> PredicateId {
@@ -188,7 +195,9 @@ impl Compiler {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(vacant) => {
                 let position = self.filters.predicates.len();
-                self.filters.predicates.push(KeyPredicates::new(vacant.key().is_attribute()));
+                self.filters
+                    .predicates
+                    .push(KeyPredicates::new(vacant.key().is_attribute()));
                 self.filters.keys.add(vacant.key(), position);
                 *vacant.insert(position)
             }
@@ -201,15 +210,24 @@ fn conjuncts(config: &FilterConfig) -> Vec<Predicate> {
     let mut predicates = config.filters.clone();
     if !config.included_types.is_empty() {
         let operator = Operator::StringIn(config.included_types.clone());
-        predicates.push(Predicate { key: String::from("type"), operator });
+        predicates.push(Predicate {
+            key: String::from("type"),
+            operator,
+        });
     }
     if let Some(prefix) = &config.subject_begins_with {
         let operator = Operator::StringBeginsWith(vec![prefix.clone()]);
-        predicates.push(Predicate { key: String::from("subject"), operator });
+        predicates.push(Predicate {
+            key: String::from("subject"),
+            operator,
+        });
     }
     if let Some(suffix) = &config.subject_ends_with {
         let operator = Operator::StringEndsWith(vec![suffix.clone()]);
-        predicates.push(Predicate { key: String::from("subject"), operator });
+        predicates.push(Predicate {
+            key: String::from("subject"),
+            operator,
+        });
     }
     predicates
 }

@@ -61,7 +61,13 @@ const _: () = assert!(size_of::<Slot>() == 24, "an event in flight takes 24 byte
 
 impl Slot {
     pub(crate) fn new(sequence: u64, state: State) -> Self {
-        Self { sequence, deadline: Timestamp::default(), attempted: 0, delivery_count: 0, state }
+        Self {
+            sequence,
+            deadline: Timestamp::default(),
+            attempted: 0,
+            delivery_count: 0,
+            state,
+        }
     }
 
     pub(crate) fn state(&self) -> State {
@@ -120,7 +126,10 @@ impl InFlight {
 
     /// The position of an unsettled slot.
     pub(crate) fn find(&self, sequence: u64) -> Option<usize> {
-        let position = self.slots.binary_search_by_key(&sequence, |slot| slot.sequence).ok()?;
+        let position = self
+            .slots
+            .binary_search_by_key(&sequence, |slot| slot.sequence)
+            .ok()?;
         (self.slots[position].state != State::Settled).then_some(position)
     }
 
@@ -169,7 +178,11 @@ impl InFlight {
 
     /// Drops tombstones; call it after settling.
     pub(crate) fn compact(&mut self) {
-        while self.slots.front().is_some_and(|slot| slot.state == State::Settled) {
+        while self
+            .slots
+            .front()
+            .is_some_and(|slot| slot.state == State::Settled)
+        {
             self.slots.pop_front();
             self.settled -= 1;
         }

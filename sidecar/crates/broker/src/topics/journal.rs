@@ -19,23 +19,43 @@ pub(crate) enum Step {
     /// The topic's data is gone.
     Deleted,
     /// A subscription is declared under this name.
-    SubscriptionOpened { index: SubscriptionIndex, uid: Uid, name: String },
+    SubscriptionOpened {
+        index: SubscriptionIndex,
+        uid: Uid,
+        name: String,
+    },
     /// The subscription is no longer declared.
     SubscriptionClosed { index: SubscriptionIndex },
     /// The subscription wants nothing any more.
     SubscriptionDeleted { index: SubscriptionIndex },
     /// Handed to a receiver, locked until the deadline; each with its delivery count.
-    Delivered { index: SubscriptionIndex, deadline: Timestamp, events: Vec<(u64, u16)> },
+    Delivered {
+        index: SubscriptionIndex,
+        deadline: Timestamp,
+        events: Vec<(u64, u16)>,
+    },
     /// Acknowledged, dropped, or moved to the dead letters.
     Settled { index: SubscriptionIndex, events: Runs },
     /// Available again, at once or at a later moment.
-    Released { index: SubscriptionIndex, available: Option<Timestamp>, events: Runs },
+    Released {
+        index: SubscriptionIndex,
+        available: Option<Timestamp>,
+        events: Runs,
+    },
     /// The receiver was gone before it got them: the delivery did not happen.
     Undelivered { index: SubscriptionIndex, events: Runs },
     /// Locked until another deadline.
-    Renewed { index: SubscriptionIndex, deadline: Timestamp, events: Runs },
+    Renewed {
+        index: SubscriptionIndex,
+        deadline: Timestamp,
+        events: Runs,
+    },
     /// Not deliverable any more; to be moved to the dead letters.
-    Parked { index: SubscriptionIndex, reason: Reason, events: Runs },
+    Parked {
+        index: SubscriptionIndex,
+        reason: Reason,
+        events: Runs,
+    },
 }
 
 /// An upper bound of the payload of a step about this many events.
@@ -64,7 +84,11 @@ impl Step {
             }
             Self::SubscriptionClosed { index } => tag(&mut writer, 5, *index),
             Self::SubscriptionDeleted { index } => tag(&mut writer, 6, *index),
-            Self::Delivered { index, deadline, events } => {
+            Self::Delivered {
+                index,
+                deadline,
+                events,
+            } => {
                 tag(&mut writer, 7, *index);
                 writer.time(*deadline);
                 encode_deliveries(&mut writer, events);
@@ -73,7 +97,11 @@ impl Step {
                 tag(&mut writer, 8, *index);
                 events.encode(&mut writer);
             }
-            Self::Released { index, available, events } => {
+            Self::Released {
+                index,
+                available,
+                events,
+            } => {
                 tag(&mut writer, 9, *index);
                 writer.byte(u8::from(available.is_some()));
                 if let Some(available) = available {
@@ -85,12 +113,20 @@ impl Step {
                 tag(&mut writer, 10, *index);
                 events.encode(&mut writer);
             }
-            Self::Renewed { index, deadline, events } => {
+            Self::Renewed {
+                index,
+                deadline,
+                events,
+            } => {
                 tag(&mut writer, 11, *index);
                 writer.time(*deadline);
                 events.encode(&mut writer);
             }
-            Self::Parked { index, reason, events } => {
+            Self::Parked {
+                index,
+                reason,
+                events,
+            } => {
                 tag(&mut writer, 12, *index);
                 writer.byte(*reason as u8);
                 events.encode(&mut writer);
@@ -105,28 +141,56 @@ impl Step {
         let tag = reader.byte()?;
         if let 1..=3 = tag {
             return Ok(match tag {
-                1 => Self::Opened { name: String::from(reader.text()?) },
+                1 => Self::Opened {
+                    name: String::from(reader.text()?),
+                },
                 2 => Self::Closed,
                 _ => Self::Deleted,
             });
         }
         let index = reader.number_as()?;
         Ok(match tag {
-            4 => Self::SubscriptionOpened { index, uid: reader.uid()?, name: String::from(reader.text()?) },
+            4 => Self::SubscriptionOpened {
+                index,
+                uid: reader.uid()?,
+                name: String::from(reader.text()?),
+            },
             5 => Self::SubscriptionClosed { index },
             6 => Self::SubscriptionDeleted { index },
-            7 => Self::Delivered { index, deadline: reader.time()?, events: decode_deliveries(reader)? },
-            8 => Self::Settled { index, events: Runs::decode(reader)? },
+            7 => Self::Delivered {
+                index,
+                deadline: reader.time()?,
+                events: decode_deliveries(reader)?,
+            },
+            8 => Self::Settled {
+                index,
+                events: Runs::decode(reader)?,
+            },
             9 => {
                 let delayed = reader.byte()? != 0;
                 let available = if delayed { Some(reader.time()?) } else { None };
-                Self::Released { index, available, events: Runs::decode(reader)? }
+                Self::Released {
+                    index,
+                    available,
+                    events: Runs::decode(reader)?,
+                }
             }
-            10 => Self::Undelivered { index, events: Runs::decode(reader)? },
-            11 => Self::Renewed { index, deadline: reader.time()?, events: Runs::decode(reader)? },
+            10 => Self::Undelivered {
+                index,
+                events: Runs::decode(reader)?,
+            },
+            11 => Self::Renewed {
+                index,
+                deadline: reader.time()?,
+                events: Runs::decode(reader)?,
+            },
             12 => {
                 let reason = Reason::from_byte(reader.byte()?)?;
-                Self::Parked { index, reason, events: Runs::decode(reader)? }
+                Self::Parked {
+                    index,
+                    reason,
+                    events: Runs::decode(reader)?,
+                }
             }
             _ => return Err(Malformed),
         })
@@ -162,24 +226,59 @@ mod tests {
         let events = || [4, 5, 6, 900].into_iter().collect::<Runs>();
         let time = Timestamp::from_micros(1_767_225_600_000_000);
         for step in [
-            Step::Opened { name: String::from("Orders") },
+            Step::Opened {
+                name: String::from("Orders"),
+            },
             Step::Closed,
             Step::Deleted,
-            Step::SubscriptionOpened { index: 1, uid: Uid::from_u128(9), name: String::from("billing") },
+            Step::SubscriptionOpened {
+                index: 1,
+                uid: Uid::from_u128(9),
+                name: String::from("billing"),
+            },
             Step::SubscriptionClosed { index: 1 },
             Step::SubscriptionDeleted { index: 70_000 },
-            Step::Delivered { index: 1, deadline: time, events: vec![(4, 1), (900, 10)] },
-            Step::Settled { index: 1, events: events() },
-            Step::Released { index: 1, available: None, events: events() },
-            Step::Released { index: 1, available: Some(time), events: events() },
-            Step::Undelivered { index: 1, events: events() },
-            Step::Renewed { index: 1, deadline: time, events: events() },
-            Step::Parked { index: 1, reason: Reason::Rejected, events: events() },
+            Step::Delivered {
+                index: 1,
+                deadline: time,
+                events: vec![(4, 1), (900, 10)],
+            },
+            Step::Settled {
+                index: 1,
+                events: events(),
+            },
+            Step::Released {
+                index: 1,
+                available: None,
+                events: events(),
+            },
+            Step::Released {
+                index: 1,
+                available: Some(time),
+                events: events(),
+            },
+            Step::Undelivered {
+                index: 1,
+                events: events(),
+            },
+            Step::Renewed {
+                index: 1,
+                deadline: time,
+                events: events(),
+            },
+            Step::Parked {
+                index: 1,
+                reason: Reason::Rejected,
+                events: events(),
+            },
         ] {
             let payload = step.encode();
             assert!(payload.len() <= bytes_max(4), "{step:?}");
             assert_eq!(Step::decode(&payload).unwrap().encode(), payload);
-            assert_eq!(format!("{:?}", Step::decode(&payload).unwrap().encode()), format!("{payload:?}"));
+            assert_eq!(
+                format!("{:?}", Step::decode(&payload).unwrap().encode()),
+                format!("{payload:?}")
+            );
             for length in 0..payload.len() {
                 let _ = Step::decode(&payload[..length]);
             }

@@ -51,10 +51,16 @@ impl Runs {
             return;
         }
         while gap > u64::from(u32::MAX) {
-            self.runs.push_back(Run { gap: u32::MAX, length: 0 });
+            self.runs.push_back(Run {
+                gap: u32::MAX,
+                length: 0,
+            });
             gap -= u64::from(u32::MAX);
         }
-        self.runs.push_back(Run { gap: gap as u32, length: 1 });
+        self.runs.push_back(Run {
+            gap: gap as u32,
+            length: 1,
+        });
     }
 
     pub(crate) fn first(&self) -> Option<u64> {
@@ -111,7 +117,9 @@ impl Runs {
     }
 
     pub(crate) fn contains(&self, number: u64) -> bool {
-        self.ranges().take_while(|range| range.start <= number).any(|range| range.contains(&number))
+        self.ranges()
+            .take_while(|range| range.start <= number)
+            .any(|range| range.contains(&number))
     }
 
     /// Adds numbers that are all greater than those in the set.

@@ -83,11 +83,17 @@ impl Stream {
     }
 
     pub(crate) fn existing(&self) -> impl Iterator<Item = &Subscription> {
-        self.subscriptions.iter().flatten().map(|subscription| &**subscription)
+        self.subscriptions
+            .iter()
+            .flatten()
+            .map(|subscription| &**subscription)
     }
 
     pub(crate) fn existing_mut(&mut self) -> impl Iterator<Item = &mut Subscription> {
-        self.subscriptions.iter_mut().flatten().map(|subscription| &mut **subscription)
+        self.subscriptions
+            .iter_mut()
+            .flatten()
+            .map(|subscription| &mut **subscription)
     }
 
     /// Those that clients can reach.
@@ -110,7 +116,13 @@ impl Stream {
         }
         let (sequence, time) = (self.next, now.max(self.last_time));
         self.accept_event(sequence, time, matches);
-        effects.records.push(Entry { topic: self.uid, sequence, kind: RecordKind::EVENT, time, payload });
+        effects.records.push(Entry {
+            topic: self.uid,
+            sequence,
+            kind: RecordKind::EVENT,
+            time,
+            payload,
+        });
     }
 
     /// The effect of an event on the state; the same when it is published and when it is replayed.
@@ -143,7 +155,8 @@ impl Stream {
         if !self.wants.is_empty() {
             // A hole in a replay: events that were settled and cleaned away before the crash.
             let missing = sequence - self.next;
-            self.wants.extend(std::iter::repeat_n(0, missing.min(HOLE_MAX) as usize));
+            self.wants
+                .extend(std::iter::repeat_n(0, missing.min(HOLE_MAX) as usize));
         }
         self.next = sequence;
         if self.wants.is_empty() {
@@ -155,8 +168,12 @@ impl Stream {
     pub(crate) fn unwant(&mut self, events: impl IntoIterator<Item = u64>, effects: &mut Effects) {
         let mut scattered = Vec::new();
         for sequence in events {
-            let Some(position) = sequence.checked_sub(self.floor) else { continue };
-            let Some(wants) = self.wants.get_mut(position as usize).filter(|wants| **wants > 0) else { continue };
+            let Some(position) = sequence.checked_sub(self.floor) else {
+                continue;
+            };
+            let Some(wants) = self.wants.get_mut(position as usize).filter(|wants| **wants > 0) else {
+                continue;
+            };
             *wants -= 1;
             if *wants == 0 {
                 self.live -= 1;
@@ -194,7 +211,9 @@ impl Stream {
 
     /// Locks, delays, lifetimes and receivers of one subscription, as of now.
     pub(crate) fn meet_deadlines(&mut self, index: SubscriptionIndex, now: Timestamp, effects: &mut Effects) {
-        let Some(Some(subscription)) = self.subscriptions.get_mut(index as usize) else { return };
+        let Some(Some(subscription)) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
         let disposed = subscription.meet_deadlines(now, &self.times);
         for receiver in subscription.impatient(now) {
             effects.answers.push((receiver, Answer::Nothing));
@@ -203,9 +222,23 @@ impl Stream {
         self.record(index, disposed, now, effects);
     }
 
-    fn record(&mut self, index: SubscriptionIndex, disposed: Disposed, now: Timestamp, effects: &mut Effects) {
+    fn record(
+        &mut self,
+        index: SubscriptionIndex,
+        disposed: Disposed,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
         for (reason, events) in disposed.parked {
-            effects.step(self.uid, now, &Step::Parked { index, reason, events });
+            effects.step(
+                self.uid,
+                now,
+                &Step::Parked {
+                    index,
+                    reason,
+                    events,
+                },
+            );
         }
         if !disposed.settled.is_empty() {
             self.settled(index, disposed.settled, now, effects);
@@ -226,9 +259,16 @@ impl Stream {
 
     /// Takes a subscription out and gives back what it wanted.
     pub(crate) fn delete_subscription(&mut self, index: SubscriptionIndex, effects: &mut Effects) {
-        let Some(slot) = self.subscriptions.get_mut(index as usize) else { return };
+        let Some(slot) = self.subscriptions.get_mut(index as usize) else {
+            return;
+        };
         let Some(subscription) = slot.take() else { return };
-        effects.answers.extend(subscription.receivers.iter().map(|receiver| (receiver.id, Answer::Gone)));
+        effects.answers.extend(
+            subscription
+                .receivers
+                .iter()
+                .map(|receiver| (receiver.id, Answer::Gone)),
+        );
         if self.dead_letters == Some(index) {
             self.dead_letters = None;
         }
@@ -237,7 +277,10 @@ impl Stream {
 
     /// Events that somebody wants, in order.
     pub(crate) fn live_events(&self) -> impl Iterator<Item = u64> + '_ {
-        (self.floor..).zip(&self.wants).filter(|(_, wants)| **wants > 0).map(|(sequence, _)| sequence)
+        (self.floor..)
+            .zip(&self.wants)
+            .filter(|(_, wants)| **wants > 0)
+            .map(|(sequence, _)| sequence)
     }
 
     /// Indexes are never given twice: records in the log refer to them.

@@ -88,14 +88,23 @@ impl Rules {
 
     /// Of the queue `$dead-letters`: it keeps events as long as the topic does.
     pub(crate) fn dead_letters(retention: Duration) -> Self {
-        Self { lock_duration: Duration::ZERO, max_delivery_count: 1, time_to_live: retention, dead_letter: None }
+        Self {
+            lock_duration: Duration::ZERO,
+            max_delivery_count: 1,
+            time_to_live: retention,
+            dead_letter: None,
+        }
     }
 }
 
 pub(crate) fn rounded_up(time: Timestamp) -> Timestamp {
     let step = DEADLINE_STEP.as_micros() as i64;
     let past = time.as_micros().rem_euclid(step);
-    if past == 0 { time } else { time + (DEADLINE_STEP - Duration::from_micros(past.unsigned_abs())) }
+    if past == 0 {
+        time
+    } else {
+        time + (DEADLINE_STEP - Duration::from_micros(past.unsigned_abs()))
+    }
 }
 
 impl Subscription {
@@ -134,7 +143,10 @@ impl Subscription {
 
     /// Everything that it holds.
     pub(crate) fn sequences(&self) -> impl Iterator<Item = u64> + '_ {
-        self.in_flight.iter().map(|slot| slot.sequence).chain(self.pending.iter())
+        self.in_flight
+            .iter()
+            .map(|slot| slot.sequence)
+            .chain(self.pending.iter())
     }
 
     /// Whether a receiver would get something.
@@ -144,21 +156,28 @@ impl Subscription {
 
     /// Locks at most `max` events for a receiver: first those that come back, then new ones, each in their order.
     pub(crate) fn take(&mut self, max: usize, now: Timestamp, times: &Times) -> (Timestamp, Vec<Delivered>) {
-        let Some(rules) = self.rules else { return (now, Vec::new()) };
+        let Some(rules) = self.rules else {
+            return (now, Vec::new());
+        };
         let deadline = rounded_up(now + rules.lock_duration);
         let expired_below = times.expired_below(now, rules.time_to_live, u64::MAX);
         let mut taken = Vec::new();
         self.take_ready(max, deadline, expired_below, rules, now, &mut taken);
         while taken.len() < max && self.in_flight.len() < IN_FLIGHT_MAX {
             // Expired events at the front wait for their wake-up; those behind them are younger.
-            let Some(sequence) = self.pending.first().filter(|first| *first >= expired_below) else { break };
+            let Some(sequence) = self.pending.first().filter(|first| *first >= expired_below) else {
+                break;
+            };
             self.pending.pop_first();
             let mut slot = Slot::new(sequence, State::Locked);
             slot.deadline = deadline;
             slot.attempted = seconds(now);
             slot.delivery_count = 1;
             self.in_flight.insert(slot);
-            taken.push(Delivered { sequence, delivery_count: 1 });
+            taken.push(Delivered {
+                sequence,
+                delivery_count: 1,
+            });
         }
         if !taken.is_empty() {
             self.wake_at(deadline);
@@ -200,7 +219,10 @@ impl Subscription {
                 slot.attempted = seconds(now);
                 slot.delivery_count += 1;
             });
-            taken.push(Delivered { sequence: slot.sequence, delivery_count: slot.delivery_count + 1 });
+            taken.push(Delivered {
+                sequence: slot.sequence,
+                delivery_count: slot.delivery_count + 1,
+            });
         }
         if let Some(from) = passed_over.or_else(|| taken.last().map(|last| last.sequence + 1)) {
             self.in_flight.none_ready_below(from);
@@ -221,10 +243,13 @@ impl Subscription {
     pub(crate) fn take_back(&mut self, events: &[Delivered], now: Timestamp) -> Runs {
         let mut returned = Vec::new();
         for delivered in events {
-            let Some(position) = self.in_flight.find(delivered.sequence) else { continue };
+            let Some(position) = self.in_flight.find(delivered.sequence) else {
+                continue;
+            };
             let slot = self.in_flight.at(position);
             if slot.state() == State::Locked && slot.delivery_count == delivered.delivery_count {
-                self.in_flight.update(position, State::Ready, |slot| slot.delivery_count -= 1);
+                self.in_flight
+                    .update(position, State::Ready, |slot| slot.delivery_count -= 1);
                 returned.push(delivered.sequence);
             }
         }
@@ -246,16 +271,32 @@ impl Subscription {
 
     /// Takes a range out; returns what was there.
     pub(crate) fn remove_range(&mut self, range: Range<u64>) -> Vec<u64> {
-        let mut removed: Vec<u64> =
-            self.in_flight.iter().map(|slot| slot.sequence).filter(|number| range.contains(number)).collect();
+        let mut removed: Vec<u64> = self
+            .in_flight
+            .iter()
+            .map(|slot| slot.sequence)
+            .filter(|number| range.contains(number))
+            .collect();
         for sequence in &removed {
             self.remove(*sequence);
         }
         while self.pending.first().is_some_and(|first| range.contains(&first)) {
-            removed.extend(self.pending.pop_range_below(range.end, u64::MAX).into_iter().flatten());
+            removed.extend(
+                self.pending
+                    .pop_range_below(range.end, u64::MAX)
+                    .into_iter()
+                    .flatten(),
+            );
         }
-        let rest: Vec<u64> = self.pending.iter().take_while(|number| *number < range.end).collect();
-        removed.extend(rest.into_iter().filter(|number| range.contains(number) && self.pending.remove(*number)));
+        let rest: Vec<u64> = self
+            .pending
+            .iter()
+            .take_while(|number| *number < range.end)
+            .collect();
+        removed.extend(
+            rest.into_iter()
+                .filter(|number| range.contains(number) && self.pending.remove(*number)),
+        );
         removed
     }
 
@@ -295,13 +336,22 @@ impl Subscription {
                 oldest = oldest.or(Some(slot.sequence));
             } else if room > 0 {
                 room -= 1;
-                if is_expired { expired.push(slot.sequence) } else { exhausted.push(slot.sequence) }
+                if is_expired {
+                    expired.push(slot.sequence)
+                } else {
+                    exhausted.push(slot.sequence)
+                }
             } else {
                 self.wake_at(now);
             }
         }
         self.counts.expired.add(expired.len() as usize);
-        self.dispose(Reason::MaxDeliveryAttemptsExceeded, exhausted, rules, &mut disposed);
+        self.dispose(
+            Reason::MaxDeliveryAttemptsExceeded,
+            exhausted,
+            rules,
+            &mut disposed,
+        );
         self.dispose(Reason::TimeToLiveExceeded, expired, rules, &mut disposed);
         self.expire_pending(expired_below, room, now, rules, &mut disposed);
         self.in_flight.compact();
@@ -349,10 +399,20 @@ impl Subscription {
                 break;
             }
             let parkable = PARKED_MAX.saturating_sub(self.in_flight.parked()) as u64;
-            let count = if dead_lettered { parkable.min(room as u64) } else { u64::MAX };
-            let Some(range) = self.pending.pop_range_below(expired_below, count) else { break };
+            let count = if dead_lettered {
+                parkable.min(room as u64)
+            } else {
+                u64::MAX
+            };
+            let Some(range) = self.pending.pop_range_below(expired_below, count) else {
+                break;
+            };
             // A run that is dropped as a whole takes as little room in the log as a single event.
-            room -= if dead_lettered { (range.end - range.start) as usize } else { 1 };
+            room -= if dead_lettered {
+                (range.end - range.start) as usize
+            } else {
+                1
+            };
             if dead_lettered {
                 for sequence in range.clone() {
                     let parked = State::Parked(Reason::TimeToLiveExceeded);
@@ -390,7 +450,9 @@ impl Subscription {
     /// Updates the gauges.
     pub(crate) fn measure(&self) {
         self.counts.in_flight.set(self.in_flight.len() as u64);
-        self.counts.backlog.set(self.in_flight.len() as u64 + self.pending.len());
+        self.counts
+            .backlog
+            .set(self.in_flight.len() as u64 + self.pending.len());
     }
 
     /// What it takes, without its filter.
@@ -407,10 +469,13 @@ impl Subscription {
 
 fn merged(left: &Runs, right: &Runs) -> Runs {
     if left.is_empty() || right.is_empty() {
-        return left.ranges().chain(right.ranges()).fold(Runs::default(), |mut runs, range| {
-            runs.push_range(range);
-            runs
-        });
+        return left
+            .ranges()
+            .chain(right.ranges())
+            .fold(Runs::default(), |mut runs, range| {
+                runs.push_range(range);
+                runs
+            });
     }
     let mut ranges: Vec<Range<u64>> = left.ranges().chain(right.ranges()).collect();
     ranges.sort_unstable_by_key(|range| range.start);

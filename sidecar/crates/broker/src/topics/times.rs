@@ -20,7 +20,10 @@ const GRANULARITY: Duration = Duration::from_secs(1);
 
 impl Times {
     pub(crate) fn push(&mut self, sequence: u64, time: Timestamp) {
-        let starts = self.entries.back().is_none_or(|(_, start)| time >= *start + GRANULARITY);
+        let starts = self
+            .entries
+            .back()
+            .is_none_or(|(_, start)| time >= *start + GRANULARITY);
         if starts {
             self.entries.push_back((sequence, time));
         }
@@ -34,7 +37,9 @@ impl Times {
 
     /// Events below this number have lived for `time_to_live`; `next` is the number after the last event.
     pub(crate) fn expired_below(&self, now: Timestamp, time_to_live: Duration, next: u64) -> u64 {
-        let alive = self.entries.partition_point(|(_, time)| *time + time_to_live <= now);
+        let alive = self
+            .entries
+            .partition_point(|(_, time)| *time + time_to_live <= now);
         if alive == 0 {
             return 0;
         }
@@ -64,7 +69,9 @@ impl Times {
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let count = reader.count()?;
         let entries = (0..count).map(|_| Ok((reader.number()?, reader.time()?)));
-        Ok(Self { entries: entries.collect::<Result<_, Malformed>>()? })
+        Ok(Self {
+            entries: entries.collect::<Result<_, Malformed>>()?,
+        })
     }
 }
 
@@ -83,10 +90,16 @@ mod tests {
             times.push(sequence, at(millis));
         }
         assert_eq!(times.entries.len(), 3);
-        assert_eq!([times.of(0), times.of(2), times.of(3)], [None, Some(at(500)), Some(at(1500))]);
+        assert_eq!(
+            [times.of(0), times.of(2), times.of(3)],
+            [None, Some(at(500)), Some(at(1500))]
+        );
         let minute = Duration::from_secs(60);
         let expired = |millis| times.expired_below(at(millis), minute, 5);
-        assert_eq!([expired(60_499), expired(60_500), expired(61_500), expired(69_000)], [0, 3, 4, 5]);
+        assert_eq!(
+            [expired(60_499), expired(60_500), expired(61_500), expired(69_000)],
+            [0, 3, 4, 5]
+        );
     }
 
     #[test]

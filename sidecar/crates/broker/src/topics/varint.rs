@@ -102,12 +102,18 @@ impl<'a> Reader<'a> {
     /// A count of things that take at least one byte each.
     pub(crate) fn count(&mut self) -> Result<usize, Malformed> {
         let count: usize = self.number_as()?;
-        if count > self.0.len() { Err(Malformed) } else { Ok(count) }
+        if count > self.0.len() {
+            Err(Malformed)
+        } else {
+            Ok(count)
+        }
     }
 
     pub(crate) fn time(&mut self) -> Result<Timestamp, Malformed> {
         let zigzag = self.number()?;
-        Ok(Timestamp::from_micros((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64)))
+        Ok(Timestamp::from_micros(
+            (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64),
+        ))
     }
 
     pub(crate) fn uid(&mut self) -> Result<Uid, Malformed> {

@@ -30,7 +30,10 @@ impl Engine {
                 )));
             }
             if topic.uid == DEAD_LETTERS || topic.subscriptions.iter().any(|each| each.uid == DEAD_LETTERS) {
-                return Err(Error::Invalid(format!("topic '{}' or a subscription of it has no uid", topic.name)));
+                return Err(Error::Invalid(format!(
+                    "topic '{}' or a subscription of it has no uid",
+                    topic.name
+                )));
             }
         }
         Ok(())
@@ -40,10 +43,16 @@ impl Engine {
     pub(crate) fn configuration_bytes(&self, topics: &[TopicConfig]) -> usize {
         let step = |name: &str| storage::footprint(journal::bytes_max(0) + 16 + name.len());
         let declared = topics.iter().map(|topic| {
-            let subscriptions = topic.subscriptions.iter().map(|subscription| step(&subscription.name));
+            let subscriptions = topic
+                .subscriptions
+                .iter()
+                .map(|subscription| step(&subscription.name));
             step(&topic.name) + step(DEAD_LETTERS_NAME) + subscriptions.sum::<usize>()
         });
-        let known = self.streams.values().map(|stream| step("") * (2 + stream.subscriptions.len()));
+        let known = self
+            .streams
+            .values()
+            .map(|stream| step("") * (2 + stream.subscriptions.len()));
         declared.sum::<usize>() + known.sum::<usize>()
     }
 
@@ -62,10 +71,16 @@ impl Engine {
             let next = self.ended.get(&topic.uid).copied().unwrap_or(FIRST);
             let effects = &mut self.effects;
             let is_new = !self.streams.contains_key(&topic.uid);
-            let stream = self.streams.entry(topic.uid).or_insert_with(|| Stream::new(topic.uid, &topic.name, next));
+            let stream = self
+                .streams
+                .entry(topic.uid)
+                .or_insert_with(|| Stream::new(topic.uid, &topic.name, next));
             stream.declare(topic, is_new, targets.contains(&topic.uid), now, effects);
         }
-        let missing = self.streams.values_mut().filter(|stream| !declared.contains(&stream.uid));
+        let missing = self
+            .streams
+            .values_mut()
+            .filter(|stream| !declared.contains(&stream.uid));
         for stream in missing {
             stream.close(now, &mut self.effects);
         }
@@ -84,7 +99,10 @@ impl Engine {
             }
             for subscription in stream.existing_mut() {
                 subscription.wake_at(now);
-                places.push(Place { topic, subscription: subscription.index });
+                places.push(Place {
+                    topic,
+                    subscription: subscription.index,
+                });
             }
         }
         for topic in closed {
@@ -108,7 +126,13 @@ impl Stream {
         if is_new || self.closed.is_some() || *self.name != *config.name {
             self.closed = None;
             self.name = Arc::from(config.name.as_str());
-            effects.step(self.uid, now, &Step::Opened { name: config.name.clone() });
+            effects.step(
+                self.uid,
+                now,
+                &Step::Opened {
+                    name: config.name.clone(),
+                },
+            );
         }
         let first_time = self.retention.is_none();
         self.retention = Some(config.retention);
@@ -118,8 +142,10 @@ impl Stream {
         if let Some(queue) = self.dead_letters.and_then(|index| self.subscription_mut(index)) {
             queue.rules = Some(Rules::dead_letters(config.retention));
         }
-        let mut known: HashMap<Uid, SubscriptionIndex> =
-            self.existing().map(|subscription| (subscription.uid, subscription.index)).collect();
+        let mut known: HashMap<Uid, SubscriptionIndex> = self
+            .existing()
+            .map(|subscription| (subscription.uid, subscription.index))
+            .collect();
         known.remove(&DEAD_LETTERS);
         let mut filters_changed = first_time;
         for subscription in &config.subscriptions {
@@ -145,7 +171,9 @@ impl Stream {
         let retention = self.retention.unwrap_or_default();
         let index = index.unwrap_or_else(|| self.create_subscription(config.uid, &config.name, now, effects));
         let topic = self.uid;
-        let Some(subscription) = self.subscription_mut(index) else { return false };
+        let Some(subscription) = self.subscription_mut(index) else {
+            return false;
+        };
         if subscription.closed.is_some() || *subscription.name != *config.name {
             subscription.closed = None;
             subscription.name = Arc::from(config.name.as_str());
@@ -174,9 +202,16 @@ impl Stream {
     }
 
     /// True if the topic's filters have to be compiled again.
-    fn close_subscription(&mut self, index: SubscriptionIndex, now: Timestamp, effects: &mut Effects) -> bool {
+    fn close_subscription(
+        &mut self,
+        index: SubscriptionIndex,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) -> bool {
         let topic = self.uid;
-        let Some(subscription) = self.subscription_mut(index) else { return false };
+        let Some(subscription) = self.subscription_mut(index) else {
+            return false;
+        };
         let was_open = subscription.rules.take().is_some();
         subscription.wake = None;
         if subscription.closed.is_none() {
@@ -184,7 +219,9 @@ impl Stream {
             effects.step(topic, now, &Step::SubscriptionClosed { index });
         }
         let refused = std::mem::take(&mut subscription.receivers);
-        effects.answers.extend(refused.into_iter().map(|receiver| (receiver.id, Answer::Gone)));
+        effects
+            .answers
+            .extend(refused.into_iter().map(|receiver| (receiver.id, Answer::Gone)));
         was_open
     }
 
@@ -199,18 +236,25 @@ impl Stream {
             subscription.rules = None;
             subscription.wake = None;
             let refused = std::mem::take(&mut subscription.receivers);
-            effects.answers.extend(refused.into_iter().map(|receiver| (receiver.id, Answer::Gone)));
+            effects
+                .answers
+                .extend(refused.into_iter().map(|receiver| (receiver.id, Answer::Gone)));
         }
     }
 
     fn compile(&mut self) {
         let declared = self.declared_subscriptions();
-        let filters = Filters::compile(declared.map(|subscription| (subscription.index, &subscription.filter)));
+        let filters =
+            Filters::compile(declared.map(|subscription| (subscription.index, &subscription.filter)));
         self.filters = Arc::new(filters);
     }
 }
 
 fn opened(subscription: &Subscription) -> Step {
     let name = String::from(&*subscription.name);
-    Step::SubscriptionOpened { index: subscription.index, uid: subscription.uid, name }
+    Step::SubscriptionOpened {
+        index: subscription.index,
+        uid: subscription.uid,
+        name,
+    }
 }

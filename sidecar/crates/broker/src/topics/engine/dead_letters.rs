@@ -55,7 +55,11 @@ pub(crate) struct Redriven {
 impl Prepared {
     /// Where room is to be reserved, and how much.
     pub(crate) fn room(&self) -> (Uid, usize) {
-        let letters: usize = self.letters.iter().map(|letter| storage::footprint(letter.payload.len())).sum();
+        let letters: usize = self
+            .letters
+            .iter()
+            .map(|letter| storage::footprint(letter.payload.len()))
+            .sum();
         let settlement = storage::footprint(journal::bytes_max(self.settled.len()));
         (self.target.unwrap_or(self.place.topic), letters + settlement)
     }
@@ -70,7 +74,12 @@ impl Engine {
     pub(crate) fn begin_move(&mut self, place: Place) -> Vec<u64> {
         let stream = self.streams.get(&place.topic);
         let subscription = stream.and_then(|stream| stream.subscription(place.subscription));
-        subscription.into_iter().flat_map(parked).map(|(slot, _)| slot.sequence).take(BATCH).collect()
+        subscription
+            .into_iter()
+            .flat_map(parked)
+            .map(|(slot, _)| slot.sequence)
+            .take(BATCH)
+            .collect()
     }
 
     /// Works out the dead letters. None while the destination is not declared: they wait for the next
@@ -86,20 +95,31 @@ impl Engine {
     fn try_prepare(&self, place: Place, read: MovedLetters) -> Option<Prepared> {
         let source = self.streams.get(&place.topic)?;
         let subscription = source.subscription(place.subscription)?;
-        let mut prepared =
-            Prepared { place, target: subscription.rules?.dead_letter, letters: Vec::new(), settled: Vec::new() };
+        let mut prepared = Prepared {
+            place,
+            target: subscription.rules?.dead_letter,
+            letters: Vec::new(),
+            settled: Vec::new(),
+        };
         let target = match prepared.target {
             Some(target) => Some(self.streams.get(&target).filter(|stream| stream.is_open())?),
             None => None,
         };
         for (sequence, payload) in read {
-            let Some((slot, reason)) = parked(subscription).find(|(slot, _)| slot.sequence == sequence) else {
+            let Some((slot, reason)) = parked(subscription).find(|(slot, _)| slot.sequence == sequence)
+            else {
                 continue;
             };
             prepared.settled.push(sequence);
             // An event that the log cannot read any more is dropped here; the shell has logged it.
             if let (Some(target), Some((published, record))) = (target, payload) {
-                let facts = Facts { source, subscription, slot, reason, published };
+                let facts = Facts {
+                    source,
+                    subscription,
+                    slot,
+                    reason,
+                    published,
+                };
                 prepared.letters.extend(facts.letter(target, &record));
             }
         }
@@ -110,7 +130,12 @@ impl Engine {
     ///
     /// Room: [`Prepared::room`].
     pub(crate) fn finish_move(&mut self, prepared: Prepared, now: Timestamp) {
-        let Prepared { place, target, letters, settled } = prepared;
+        let Prepared {
+            place,
+            target,
+            letters,
+            settled,
+        } = prepared;
         let mut touched = Matches::new();
         let count = letters.len();
         if let Some(stream) = target.and_then(|target| self.streams.get_mut(&target)) {
@@ -123,16 +148,26 @@ impl Engine {
         touched.sort_unstable();
         touched.dedup();
         for subscription in touched {
-            self.touched(Place { topic: target.unwrap_or(place.topic), subscription });
+            self.touched(Place {
+                topic: target.unwrap_or(place.topic),
+                subscription,
+            });
         }
         self.end_move(place);
         self.move_later(place, now);
     }
 
     fn settle_parked(&mut self, place: Place, settled: Vec<u64>, moved: usize, now: Timestamp) {
-        let Some(stream) = self.streams.get_mut(&place.topic) else { return };
-        let Some(subscription) = stream.subscription_mut(place.subscription) else { return };
-        let events: Runs = settled.into_iter().filter(|sequence| subscription.remove(*sequence)).collect();
+        let Some(stream) = self.streams.get_mut(&place.topic) else {
+            return;
+        };
+        let Some(subscription) = stream.subscription_mut(place.subscription) else {
+            return;
+        };
+        let events: Runs = settled
+            .into_iter()
+            .filter(|sequence| subscription.remove(*sequence))
+            .collect();
         subscription.in_flight.compact();
         subscription.counts.dead_lettered.add(moved);
         if !events.is_empty() {
@@ -178,8 +213,14 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Vec<Result<(), crate::RedriveError>>, crate::Error> {
         let index = self.open(topic)?.dead_letters.ok_or(crate::Error::NotFound)?;
-        let place = Place { topic, subscription: index };
-        let results = letters.iter().map(|letter| self.redrive_one(place, source, letter, now)).collect();
+        let place = Place {
+            topic,
+            subscription: index,
+        };
+        let results = letters
+            .iter()
+            .map(|letter| self.redrive_one(place, source, letter, now))
+            .collect();
         self.record_redriven(place, letters, &results, now);
         Ok(results)
     }
@@ -192,8 +233,12 @@ impl Engine {
         now: Timestamp,
     ) -> Result<(), crate::RedriveError> {
         let destination = self.open(source).ok().and_then(|stream| {
-            let origin = |each: &&Subscription| each.uid == letter.origin.subscription && each.rules.is_some();
-            stream.existing().find(origin).map(|subscription| subscription.index)
+            let origin =
+                |each: &&Subscription| each.uid == letter.origin.subscription && each.rules.is_some();
+            stream
+                .existing()
+                .find(origin)
+                .map(|subscription| subscription.index)
         });
         let destination = destination.ok_or(crate::RedriveError::SourceGone)?;
         let queue = self.streams.get_mut(&place.topic);
@@ -204,9 +249,17 @@ impl Engine {
         let mut writer = Writer::with_capacity(letter.json.len() + event_record::header_bytes_max(1));
         event_record::encode(&mut writer, &[destination], None, &letter.json);
         if let Some(stream) = self.streams.get_mut(&source) {
-            stream.add_event(&[destination], Bytes::from(writer.finish()), now, &mut self.effects);
+            stream.add_event(
+                &[destination],
+                Bytes::from(writer.finish()),
+                now,
+                &mut self.effects,
+            );
         }
-        self.touched(Place { topic: source, subscription: destination });
+        self.touched(Place {
+            topic: source,
+            subscription: destination,
+        });
         Ok(())
     }
 
@@ -223,24 +276,32 @@ impl Engine {
         if !went.is_empty()
             && let Some(stream) = self.streams.get_mut(&place.topic)
         {
-            stream.settled(place.subscription, went.into_iter().collect(), now, &mut self.effects);
+            stream.settled(
+                place.subscription,
+                went.into_iter().collect(),
+                now,
+                &mut self.effects,
+            );
         }
         self.touched(place);
     }
 
     pub(crate) fn redrive_bytes(letters: &[Redriven]) -> usize {
-        let events = letters.iter().map(|letter| {
-            storage::footprint(letter.json.len() + event_record::header_bytes_max(1))
-        });
+        let events = letters
+            .iter()
+            .map(|letter| storage::footprint(letter.json.len() + event_record::header_bytes_max(1)));
         events.sum::<usize>() + storage::footprint(journal::bytes_max(letters.len()))
     }
 }
 
 fn parked(subscription: &Subscription) -> impl Iterator<Item = (Slot, Reason)> {
-    subscription.in_flight.iter().filter_map(|slot| match slot.state() {
-        State::Parked(reason) => Some((*slot, reason)),
-        _ => None,
-    })
+    subscription
+        .in_flight
+        .iter()
+        .filter_map(|slot| match slot.state() {
+            State::Parked(reason) => Some((*slot, reason)),
+            _ => None,
+        })
 }
 
 /// What a dead letter tells about its past.
@@ -265,29 +326,41 @@ impl Facts<'_> {
         }
         matches.extend(target.dead_letters);
         matches.sort_unstable();
-        let origin = Origin { topic: self.source.uid, subscription: self.subscription.uid };
-        let mut writer =
-            Writer::with_capacity(json.len() + event_record::header_bytes_max(matches.len()));
+        let origin = Origin {
+            topic: self.source.uid,
+            subscription: self.subscription.uid,
+        };
+        let mut writer = Writer::with_capacity(json.len() + event_record::header_bytes_max(matches.len()));
         event_record::encode(&mut writer, &matches, Some(origin), &json);
-        Some(Incoming { matches, payload: Bytes::from(writer.finish()) })
+        Some(Incoming {
+            matches,
+            payload: Bytes::from(writer.finish()),
+        })
     }
 
     fn annotated(&self, json: Bytes) -> Bytes {
         let (reason, result) = match self.reason {
-            Reason::MaxDeliveryAttemptsExceeded => {
-                ("MaxDeliveryAttemptsExceeded", "Event was not acknowledged nor rejected.")
-            }
+            Reason::MaxDeliveryAttemptsExceeded => (
+                "MaxDeliveryAttemptsExceeded",
+                "Event was not acknowledged nor rejected.",
+            ),
             Reason::TimeToLiveExceeded => ("TimeToLiveExceeded", "Event expired before it was acknowledged."),
             Reason::Rejected => ("Rejected", "Event was rejected."),
         };
-        let source = format!("topics/{}/eventsubscriptions/{}", self.source.name, self.subscription.name);
+        let source = format!(
+            "topics/{}/eventsubscriptions/{}",
+            self.source.name, self.subscription.name
+        );
         let published = self.published.to_string();
         let attempted = Timestamp::from_micros(i64::from(self.slot.attempted) * 1_000_000).to_string();
         let text = |value: &str| Value::String(String::from(value).into());
         let mut attributes = vec![
             ("deadletterreason", text(reason)),
             ("deadlettersource", text(&source)),
-            ("deliveryattempts", Value::Integer(i64::from(self.slot.delivery_count))),
+            (
+                "deliveryattempts",
+                Value::Integer(i64::from(self.slot.delivery_count)),
+            ),
             ("deliveryresult", text(result)),
             ("publishutc", text(&published)),
         ];
@@ -323,4 +396,3 @@ pub(crate) fn without_attributes(json: &Bytes) -> Bytes {
     kept.push(b'}');
     Bytes::from(kept)
 }
-

@@ -28,7 +28,10 @@ impl Engine {
         now: Timestamp,
     ) -> Result<(), Error> {
         let Self { streams, effects, .. } = self;
-        let stream = streams.get_mut(&place.topic).filter(|stream| stream.is_open()).ok_or(Error::NotFound)?;
+        let stream = streams
+            .get_mut(&place.topic)
+            .filter(|stream| stream.is_open())
+            .ok_or(Error::NotFound)?;
         let subscription = stream
             .subscription_mut(place.subscription)
             .filter(|subscription| subscription.closed.is_none() && subscription.rules.is_some())
@@ -37,11 +40,19 @@ impl Engine {
         let served = subscription.receivers.is_empty()
             && deliver(stream, place.subscription, receiver, max_events, now, effects);
         if !served {
-            let subscription = stream.subscription_mut(place.subscription).ok_or(Error::NotFound)?;
+            let subscription = stream
+                .subscription_mut(place.subscription)
+                .ok_or(Error::NotFound)?;
             if subscription.receivers.len() >= RECEIVERS_MAX {
-                return Err(Error::Busy { retry_after: std::time::Duration::from_secs(1) });
+                return Err(Error::Busy {
+                    retry_after: std::time::Duration::from_secs(1),
+                });
             }
-            subscription.receivers.push_back(Receiver { id: receiver, max_events, deadline });
+            subscription.receivers.push_back(Receiver {
+                id: receiver,
+                max_events,
+                deadline,
+            });
             subscription.wake_at(deadline);
         }
         self.touched(place);
@@ -60,7 +71,9 @@ impl Engine {
     pub(crate) fn servable_events(&self, place: Place) -> usize {
         let stream = self.streams.get(&place.topic);
         let subscription = stream.and_then(|stream| stream.subscription(place.subscription));
-        subscription.and_then(|subscription| subscription.receivers.front()).map_or(0, |first| first.max_events)
+        subscription
+            .and_then(|subscription| subscription.receivers.front())
+            .map_or(0, |first| first.max_events)
     }
 
     /// Answers the receiver that has waited longest.
@@ -68,10 +81,23 @@ impl Engine {
     /// Room: [`Engine::delivery_bytes`] of [`Engine::servable_events`].
     pub(crate) fn serve(&mut self, place: Place, now: Timestamp) {
         let Self { streams, effects, .. } = self;
-        let Some(stream) = streams.get_mut(&place.topic) else { return };
-        let Some(subscription) = stream.subscription_mut(place.subscription) else { return };
-        let Some(first) = subscription.receivers.front().copied() else { return };
-        if deliver(stream, place.subscription, first.id, first.max_events, now, effects) {
+        let Some(stream) = streams.get_mut(&place.topic) else {
+            return;
+        };
+        let Some(subscription) = stream.subscription_mut(place.subscription) else {
+            return;
+        };
+        let Some(first) = subscription.receivers.front().copied() else {
+            return;
+        };
+        if deliver(
+            stream,
+            place.subscription,
+            first.id,
+            first.max_events,
+            now,
+            effects,
+        ) {
             if let Some(subscription) = stream.subscription_mut(place.subscription) {
                 subscription.receivers.pop_front();
             }
@@ -84,14 +110,25 @@ impl Engine {
     /// Room: [`Engine::delivery_bytes`].
     pub(crate) fn undelivered(&mut self, place: Place, events: &[Delivered], now: Timestamp) {
         let Self { streams, effects, .. } = self;
-        let Some(stream) = streams.get_mut(&place.topic) else { return };
+        let Some(stream) = streams.get_mut(&place.topic) else {
+            return;
+        };
         let topic = stream.uid;
-        let Some(subscription) = stream.subscription_mut(place.subscription) else { return };
+        let Some(subscription) = stream.subscription_mut(place.subscription) else {
+            return;
+        };
         let returned = subscription.take_back(events, now);
         if returned.is_empty() {
             return;
         }
-        effects.step(topic, now, &Step::Undelivered { index: place.subscription, events: returned });
+        effects.step(
+            topic,
+            now,
+            &Step::Undelivered {
+                index: place.subscription,
+                events: returned,
+            },
+        );
         self.touched(place);
     }
 
@@ -100,9 +137,17 @@ impl Engine {
     /// Room: [`Engine::delivery_bytes`].
     pub(crate) fn lost(&mut self, place: Place, events: &[u64], now: Timestamp) {
         let Self { streams, effects, .. } = self;
-        let Some(stream) = streams.get_mut(&place.topic) else { return };
-        let Some(subscription) = stream.subscription_mut(place.subscription) else { return };
-        let gone = events.iter().copied().filter(|sequence| subscription.remove(*sequence)).collect();
+        let Some(stream) = streams.get_mut(&place.topic) else {
+            return;
+        };
+        let Some(subscription) = stream.subscription_mut(place.subscription) else {
+            return;
+        };
+        let gone = events
+            .iter()
+            .copied()
+            .filter(|sequence| subscription.remove(*sequence))
+            .collect();
         subscription.in_flight.compact();
         stream.settled(place.subscription, gone, now, effects);
         self.touched(place);
@@ -110,10 +155,16 @@ impl Engine {
 
     /// What a subscription or topic has to offer, for `$dead-letters`: sequence numbers after `after`.
     pub(crate) fn list(&self, topic: Uid, after: u64, limit: usize) -> Result<Vec<u64>, Error> {
-        let stream = self.streams.get(&topic).filter(|stream| stream.is_open()).ok_or(Error::NotFound)?;
+        let stream = self
+            .streams
+            .get(&topic)
+            .filter(|stream| stream.is_open())
+            .ok_or(Error::NotFound)?;
         let queue = stream.dead_letters.and_then(|index| stream.subscription(index));
         let ranges = queue.into_iter().flat_map(|queue| queue.pending.ranges());
-        let numbers = ranges.filter(|range| range.end > after).flat_map(|range| range.start.max(after + 1)..range.end);
+        let numbers = ranges
+            .filter(|range| range.end > after)
+            .flat_map(|range| range.start.max(after + 1)..range.end);
         Ok(numbers.take(limit).collect())
     }
 }
@@ -127,13 +178,26 @@ fn deliver(
     now: Timestamp,
     effects: &mut Effects,
 ) -> bool {
-    let Some(Some(subscription)) = stream.subscriptions.get_mut(index as usize) else { return false };
+    let Some(Some(subscription)) = stream.subscriptions.get_mut(index as usize) else {
+        return false;
+    };
     let (deadline, taken) = subscription.take(max_events, now, &stream.times);
     if taken.is_empty() {
         return false;
     }
-    let events = taken.iter().map(|delivered| (delivered.sequence, delivered.delivery_count)).collect();
-    effects.step(stream.uid, now, &Step::Delivered { index, deadline, events });
+    let events = taken
+        .iter()
+        .map(|delivered| (delivered.sequence, delivered.delivery_count))
+        .collect();
+    effects.step(
+        stream.uid,
+        now,
+        &Step::Delivered {
+            index,
+            deadline,
+            events,
+        },
+    );
     effects.answers.push((receiver, Answer::Events(taken)));
     true
 }

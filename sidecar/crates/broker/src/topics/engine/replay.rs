@@ -73,7 +73,9 @@ impl Engine {
         time: Timestamp,
         payload: &[u8],
     ) -> Result<bool, Malformed> {
-        let Some(stream) = self.streams.get_mut(&topic) else { return Ok(false) };
+        let Some(stream) = self.streams.get_mut(&topic) else {
+            return Ok(false);
+        };
         if sequence < stream.next {
             return Ok(false);
         }
@@ -89,19 +91,26 @@ impl Engine {
         match step {
             Step::Opened { name } => {
                 let next = self.ended.get(&topic).copied().unwrap_or(FIRST);
-                let stream = self.streams.entry(topic).or_insert_with(|| Stream::new(topic, &name, next));
+                let stream = self
+                    .streams
+                    .entry(topic)
+                    .or_insert_with(|| Stream::new(topic, &name, next));
                 stream.name = name.into();
                 stream.closed = None;
                 return true;
             }
             Step::Deleted => {
-                let Some(stream) = self.streams.remove(&topic) else { return false };
+                let Some(stream) = self.streams.remove(&topic) else {
+                    return false;
+                };
                 self.remember_end(topic, stream.next);
                 return true;
             }
             _ => (),
         }
-        let Some(stream) = self.streams.get_mut(&topic) else { return false };
+        let Some(stream) = self.streams.get_mut(&topic) else {
+            return false;
+        };
         stream.replay_step(time, step, &mut self.effects)
     }
 }
@@ -113,16 +122,26 @@ impl Stream {
             Step::Closed => self.closed = Some(time),
             Step::SubscriptionOpened { index, uid, name } => self.replay_opened(index, uid, &name),
             Step::SubscriptionClosed { index } => {
-                let Some(subscription) = self.subscription_mut(index) else { return false };
+                let Some(subscription) = self.subscription_mut(index) else {
+                    return false;
+                };
                 subscription.closed = Some(time);
             }
             Step::SubscriptionDeleted { index } => self.delete_subscription(index, effects),
             Step::Settled { index, events } => return self.replay_settled(index, &events, effects),
-            Step::Delivered { index, deadline, events } => {
+            Step::Delivered {
+                index,
+                deadline,
+                events,
+            } => {
                 self.note(events.last().map(|(sequence, _)| *sequence));
-                let Some(subscription) = self.subscription_mut(index) else { return false };
+                let Some(subscription) = self.subscription_mut(index) else {
+                    return false;
+                };
                 for (sequence, count) in events {
-                    let Some(position) = subscription.slot(sequence) else { continue };
+                    let Some(position) = subscription.slot(sequence) else {
+                        continue;
+                    };
                     subscription.in_flight.update(position, State::Locked, |slot| {
                         slot.deadline = deadline;
                         slot.delivery_count = count;
@@ -130,17 +149,33 @@ impl Stream {
                     });
                 }
             }
-            Step::Released { index, available, events } => {
-                let state = if available.is_some() { State::Delayed } else { State::Ready };
+            Step::Released {
+                index,
+                available,
+                events,
+            } => {
+                let state = if available.is_some() {
+                    State::Delayed
+                } else {
+                    State::Ready
+                };
                 return self.replay_change(index, &events, state, available, 0);
             }
             Step::Undelivered { index, events } => {
                 return self.replay_change(index, &events, State::Ready, None, 1);
             }
-            Step::Renewed { index, deadline, events } => {
+            Step::Renewed {
+                index,
+                deadline,
+                events,
+            } => {
                 return self.replay_change(index, &events, State::Locked, Some(deadline), 0);
             }
-            Step::Parked { index, reason, events } => {
+            Step::Parked {
+                index,
+                reason,
+                events,
+            } => {
                 return self.replay_change(index, &events, State::Parked(reason), None, 0);
             }
         }
@@ -160,8 +195,13 @@ impl Stream {
     fn replay_settled(&mut self, index: SubscriptionIndex, events: &Runs, effects: &mut Effects) -> bool {
         self.note_runs(events);
         let ranges: Vec<Range<u64>> = events.ranges().collect();
-        let Some(subscription) = self.subscription_mut(index) else { return false };
-        let removed: Vec<u64> = ranges.into_iter().flat_map(|range| subscription.remove_range(range)).collect();
+        let Some(subscription) = self.subscription_mut(index) else {
+            return false;
+        };
+        let removed: Vec<u64> = ranges
+            .into_iter()
+            .flat_map(|range| subscription.remove_range(range))
+            .collect();
         subscription.in_flight.compact();
         self.unwant(removed, effects);
         true
@@ -176,9 +216,13 @@ impl Stream {
         undelivered: u16,
     ) -> bool {
         self.note_runs(events);
-        let Some(subscription) = self.subscription_mut(index) else { return false };
+        let Some(subscription) = self.subscription_mut(index) else {
+            return false;
+        };
         for sequence in events.iter() {
-            let Some(position) = subscription.slot(sequence) else { continue };
+            let Some(position) = subscription.slot(sequence) else {
+                continue;
+            };
             subscription.in_flight.update(position, state, |slot| {
                 slot.deadline = deadline.unwrap_or(slot.deadline);
                 slot.delivery_count = slot.delivery_count.saturating_sub(undelivered);

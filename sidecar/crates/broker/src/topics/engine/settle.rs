@@ -41,11 +41,17 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Vec<Result<(), SettleError>>, Error> {
         let Self { streams, effects, .. } = self;
-        let stream = streams.get_mut(&place.topic).filter(|stream| stream.is_open()).ok_or(Error::NotFound)?;
+        let stream = streams
+            .get_mut(&place.topic)
+            .filter(|stream| stream.is_open())
+            .ok_or(Error::NotFound)?;
         let index = place.subscription;
         let identity = identity(stream);
         let subscription = stream.subscription_mut(index).ok_or(Error::NotFound)?;
-        let rules = subscription.rules.filter(|_| subscription.closed.is_none()).ok_or(Error::NotFound)?;
+        let rules = subscription
+            .rules
+            .filter(|_| subscription.closed.is_none())
+            .ok_or(Error::NotFound)?;
         let outcome = match settlement {
             Settlement::Reject if rules.dead_letter.is_none() => Outcome::Settled,
             Settlement::Acknowledge => Outcome::Settled,
@@ -59,8 +65,10 @@ impl Engine {
             .iter()
             .map(|token| {
                 let known = token.topic == identity && token.subscription == index;
-                let delivered =
-                    Delivered { sequence: token.sequence, delivery_count: token.delivery_count };
+                let delivered = Delivered {
+                    sequence: token.sequence,
+                    delivery_count: token.delivery_count,
+                };
                 let position = subscription.locked(delivered, now).filter(|_| known);
                 let position = position.ok_or(SettleError::LockLost)?;
                 outcome.apply(subscription, position, now);
@@ -112,7 +120,9 @@ impl Outcome {
             Self::Parked => slots.set(position, State::Parked(Reason::Rejected)),
             Self::Released(None) => slots.set(position, State::Ready),
             Self::Released(Some(available)) => {
-                let max = subscription.rules.map_or(u16::MAX, |rules| rules.max_delivery_count);
+                let max = subscription
+                    .rules
+                    .map_or(u16::MAX, |rules| rules.max_delivery_count);
                 // The delay postpones the next delivery; where there will be none, nothing is to wait for.
                 let exhausted = slots.at(position).delivery_count >= max;
                 let state = if exhausted { State::Ready } else { State::Delayed };
@@ -154,13 +164,37 @@ fn record(
             stream.settled(index, events, now, effects);
         }
         Outcome::Parked => {
-            effects.step(stream.uid, now, &Step::Parked { index, reason: Reason::Rejected, events });
+            effects.step(
+                stream.uid,
+                now,
+                &Step::Parked {
+                    index,
+                    reason: Reason::Rejected,
+                    events,
+                },
+            );
         }
         Outcome::Released(available) => {
-            effects.step(stream.uid, now, &Step::Released { index, available, events });
+            effects.step(
+                stream.uid,
+                now,
+                &Step::Released {
+                    index,
+                    available,
+                    events,
+                },
+            );
         }
         Outcome::Renewed(deadline) => {
-            effects.step(stream.uid, now, &Step::Renewed { index, deadline, events });
+            effects.step(
+                stream.uid,
+                now,
+                &Step::Renewed {
+                    index,
+                    deadline,
+                    events,
+                },
+            );
         }
     }
 }

@@ -55,7 +55,11 @@ impl Snapshot {
             let stream = Stream::decode(&mut reader)?;
             engine.streams.insert(stream.uid, stream);
         }
-        if reader.is_empty() { Ok(Self { engine, position }) } else { Err(Malformed) }
+        if reader.is_empty() {
+            Ok(Self { engine, position })
+        } else {
+            Err(Malformed)
+        }
     }
 }
 
@@ -126,7 +130,11 @@ impl Stream {
             self.wants.extend(std::iter::repeat_n(wants, length as usize));
             self.live += if wants > 0 { length } else { 0 };
         }
-        if self.wants.len() as u64 == expected { Ok(()) } else { Err(Malformed) }
+        if self.wants.len() as u64 == expected {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
     }
 }
 

@@ -88,7 +88,11 @@ fn skip_space(text: &[u8], mut at: usize) -> usize {
 
 fn skip_separator(text: &[u8], at: usize) -> usize {
     let at = skip_space(text, at);
-    if text.get(at) == Some(&b',') { skip_space(text, at + 1) } else { at }
+    if text.get(at) == Some(&b',') {
+        skip_space(text, at + 1)
+    } else {
+        at
+    }
 }
 
 /// Position after the value that begins at `at`; always greater than `at`.
@@ -119,7 +123,11 @@ fn skip_string(text: &[u8], at: usize) -> Option<usize> {
 /// Position after the object or array that opens at `at`. Counts one kind of bracket only: in valid text the other
 /// kind is balanced in between.
 fn skip_nested(text: &[u8], at: usize) -> Option<usize> {
-    let (open, close) = if text[at] == b'{' { (b'{', b'}') } else { (b'[', b']') };
+    let (open, close) = if text[at] == b'{' {
+        (b'{', b'}')
+    } else {
+        (b'[', b']')
+    };
     let (mut depth, mut from) = (0_usize, at);
     loop {
         let found = from + memchr3(b'"', open, close, text.get(from..)?)?;
@@ -156,8 +164,21 @@ mod tests {
 
     #[test]
     fn malformed_text_ends_the_walk() {
-        for text in ["{", "{\"a", "{\"a\":", "{\"a\":[", "{\"a\":\"\\", "{\"a\":{\"b\":1", "{a:1}", "{\"a\":}", "[]"] {
-            assert!(Members::of(text.as_bytes()).is_none_or(|members| members.count() == 0), "{text}");
+        for text in [
+            "{",
+            "{\"a",
+            "{\"a\":",
+            "{\"a\":[",
+            "{\"a\":\"\\",
+            "{\"a\":{\"b\":1",
+            "{a:1}",
+            "{\"a\":}",
+            "[]",
+        ] {
+            assert!(
+                Members::of(text.as_bytes()).is_none_or(|members| members.count() == 0),
+                "{text}"
+            );
         }
     }
 }

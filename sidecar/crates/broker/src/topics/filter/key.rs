@@ -110,7 +110,9 @@ impl Node {
         let mut seen = vec![false; missing];
         for (name, value) in Members::of(value).into_iter().flatten() {
             let child = self.children.iter().position(|(step, _)| *step == *name);
-            let Some(child) = child.filter(|child| !seen[*child]) else { continue };
+            let Some(child) = child.filter(|child| !seen[*child]) else {
+                continue;
+            };
             seen[child] = true;
             self.children[child].1.extract(value, values);
             missing -= 1;

@@ -72,7 +72,10 @@ struct Compared {
 
 impl KeyPredicates {
     pub(super) fn new(attribute: bool) -> Self {
-        Self { attribute, ..Self::default() }
+        Self {
+            attribute,
+            ..Self::default()
+        }
     }
 
     pub(super) fn add(&mut self, id: PredicateId, operator: &Operator) {
@@ -83,7 +86,9 @@ impl KeyPredicates {
                 self.negate(id, Compares::Numbers, true);
             }
             Operator::NumberLessThan(value) => self.numbers.add_interval(id, Interval::Below(*value)),
-            Operator::NumberLessThanOrEquals(value) => self.numbers.add_interval(id, Interval::AtMost(*value)),
+            Operator::NumberLessThanOrEquals(value) => {
+                self.numbers.add_interval(id, Interval::AtMost(*value))
+            }
             Operator::NumberGreaterThan(value) => self.numbers.add_interval(id, Interval::Above(*value)),
             Operator::NumberGreaterThanOrEquals(value) => {
                 self.numbers.add_interval(id, Interval::AtLeast(*value));
@@ -120,12 +125,18 @@ impl KeyPredicates {
     }
 
     fn negate(&mut self, predicate: PredicateId, compares: Compares, satisfied_by_missing: bool) {
-        self.negated.push(Negated { predicate, compares, satisfied_by_missing });
+        self.negated.push(Negated {
+            predicate,
+            compares,
+            satisfied_by_missing,
+        });
     }
 
     fn is_negated(&self, id: PredicateId) -> bool {
         // Sorted: predicates are added in the order of their numbers.
-        self.negated.binary_search_by_key(&id, |negated| negated.predicate).is_ok()
+        self.negated
+            .binary_search_by_key(&id, |negated| negated.predicate)
+            .is_ok()
     }
 
     pub(super) fn evaluate(&self, raw: Option<&[u8]>, round: &mut Round<'_>) {
@@ -224,8 +235,11 @@ impl KeyPredicates {
                 Compares::Text => compared.text,
                 Compares::Numbers => compared.numbers,
             };
-            let satisfied =
-                if values == 0 { negated.satisfied_by_missing } else { !round.was_hit(negated.predicate) };
+            let satisfied = if values == 0 {
+                negated.satisfied_by_missing
+            } else {
+                !round.was_hit(negated.predicate)
+            };
             if satisfied {
                 round.satisfied(negated.predicate);
             }
@@ -245,14 +259,20 @@ impl TextIndex {
     }
 
     fn add_contains(&mut self, id: PredicateId, values: &[String]) {
-        self.contains.extend(values.iter().map(|value| (fold(value).into(), id)));
+        self.contains
+            .extend(values.iter().map(|value| (fold(value).into(), id)));
     }
 }
 
 fn add_by_length(index: &mut ByLength, id: PredicateId, values: &[String]) {
     for value in values {
         let value = fold(value);
-        index.entry(value.len()).or_default().entry(value.into()).or_default().push(id);
+        index
+            .entry(value.len())
+            .or_default()
+            .entry(value.into())
+            .or_default()
+            .push(id);
     }
 }
 
@@ -264,7 +284,11 @@ impl NumberIndex {
     }
 
     fn add_ranges(&mut self, id: PredicateId, ranges: &[(f64, f64)]) {
-        self.within.extend(ranges.iter().map(|(low, high)| (Interval::Inclusive(*low, *high), id)));
+        self.within.extend(
+            ranges
+                .iter()
+                .map(|(low, high)| (Interval::Inclusive(*low, *high), id)),
+        );
     }
 
     fn add_interval(&mut self, id: PredicateId, interval: Interval) {

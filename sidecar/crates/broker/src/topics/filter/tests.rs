@@ -14,9 +14,17 @@ fn matches(key: &str, operator: Operator) -> bool {
 }
 
 fn matches_event(event: &str, key: &str, operator: Operator) -> bool {
-    let predicate = Predicate { key: String::from(key), operator };
-    let config = FilterConfig { filters: vec![predicate], ..FilterConfig::default() };
-    !Filters::compile([(7, &config)]).evaluate(event.as_bytes(), &mut Scratch::default()).is_empty()
+    let predicate = Predicate {
+        key: String::from(key),
+        operator,
+    };
+    let config = FilterConfig {
+        filters: vec![predicate],
+        ..FilterConfig::default()
+    };
+    !Filters::compile([(7, &config)])
+        .evaluate(event.as_bytes(), &mut Scratch::default())
+        .is_empty()
 }
 
 fn strings(values: &[&str]) -> Vec<String> {
@@ -63,7 +71,11 @@ fn table() -> Vec<(Operator, &'static str, bool)> {
         (NumberInRange(vec![(0.0, 0.0)]), "data.zero", true),
         (NumberInRange(vec![(15.0, 25.0)]), "data.lines", true),
         (NumberInRange(vec![(0.0, 100.0)]), "data.missing", false),
-        (NumberNotInRange(vec![(0.0, 1.0), (12.5, 13.0)]), "data.total", false),
+        (
+            NumberNotInRange(vec![(0.0, 1.0), (12.5, 13.0)]),
+            "data.total",
+            false,
+        ),
         (NumberNotInRange(vec![(0.0, 1.0)]), "data.total", true),
         (NumberNotInRange(vec![(15.0, 25.0)]), "data.lines", false),
         (NumberNotInRange(vec![(0.0, 100.0)]), "data.missing", true),
@@ -139,7 +151,10 @@ fn predicates_evaluated_together_mean_what_they_mean_alone() {
     let configs: Vec<FilterConfig> = table()
         .into_iter()
         .map(|(operator, key, _)| FilterConfig {
-            filters: vec![Predicate { key: String::from(key), operator }],
+            filters: vec![Predicate {
+                key: String::from(key),
+                operator,
+            }],
             ..FilterConfig::default()
         })
         .collect();
@@ -148,8 +163,11 @@ fn predicates_evaluated_together_mean_what_they_mean_alone() {
     for _ in 0..2 {
         let mut matches = filters.evaluate(EVENT.as_bytes(), &mut scratch).to_vec();
         matches.sort_unstable();
-        let expected: Vec<u32> =
-            (0..).zip(table()).filter(|(_, (_, _, expected))| *expected).map(|(index, _)| index).collect();
+        let expected: Vec<u32> = (0..)
+            .zip(table())
+            .filter(|(_, (_, _, expected))| *expected)
+            .map(|(index, _)| index)
+            .collect();
         assert_eq!(matches, expected);
     }
 }
@@ -170,9 +188,21 @@ fn attributes_answer_to_their_documented_names() {
     ] {
         assert!(matches(key, StringIn(strings(&[value]))), "{key}");
     }
-    assert!(matches_event(r#"{"eventtypeversion":"2"}"#, "eventTypeVersion", StringIn(strings(&["2"]))));
-    assert!(matches_event(r#"{"dataschema":"urn:x"}"#, "dataschema", StringIn(strings(&["urn:X"]))));
-    assert!(matches_event(r#"{"data":"plain"}"#, "data", StringContains(strings(&["lai"]))));
+    assert!(matches_event(
+        r#"{"eventtypeversion":"2"}"#,
+        "eventTypeVersion",
+        StringIn(strings(&["2"]))
+    ));
+    assert!(matches_event(
+        r#"{"dataschema":"urn:x"}"#,
+        "dataschema",
+        StringIn(strings(&["urn:X"]))
+    ));
+    assert!(matches_event(
+        r#"{"data":"plain"}"#,
+        "data",
+        StringContains(strings(&["lai"]))
+    ));
 }
 
 #[test]
@@ -184,7 +214,11 @@ fn what_cannot_be_compared_is_ignored() {
     assert!(!matches("data.lines.0", IsNotNull));
     assert!(!matches("data.dotted.key", IsNotNull));
     assert!(!matches_event(r#"{"data":"text"}"#, "data.country", IsNotNull));
-    assert!(!matches_event(r#"{"data_base64":"AA=="}"#, "data.country", IsNotNull));
+    assert!(!matches_event(
+        r#"{"data_base64":"AA=="}"#,
+        "data.country",
+        IsNotNull
+    ));
     assert!(!matches_event("{}", "data.country", IsNotNull));
 }
 
@@ -195,13 +229,25 @@ fn filters_types_and_subjects_must_all_hold() {
         subject_begins_with: Some(String::from("Orders/")),
         subject_ends_with: Some(String::from("51")),
         filters: vec![
-            Predicate { key: String::from("data.country"), operator: StringIn(strings(&["FR"])) },
-            Predicate { key: String::from("data.country"), operator: StringIn(strings(&["FR"])) },
-            Predicate { key: String::from("data.total"), operator: NumberLessThan(100.0) },
+            Predicate {
+                key: String::from("data.country"),
+                operator: StringIn(strings(&["FR"])),
+            },
+            Predicate {
+                key: String::from("data.country"),
+                operator: StringIn(strings(&["FR"])),
+            },
+            Predicate {
+                key: String::from("data.total"),
+                operator: NumberLessThan(100.0),
+            },
         ],
     };
     let evaluate = |config: &FilterConfig| {
-        Filters::compile([(7, config)]).evaluate(EVENT.as_bytes(), &mut Scratch::default()).len() == 1
+        Filters::compile([(7, config)])
+            .evaluate(EVENT.as_bytes(), &mut Scratch::default())
+            .len()
+            == 1
     };
     assert!(evaluate(&all));
     for break_one in [
@@ -220,9 +266,17 @@ fn filters_types_and_subjects_must_all_hold() {
 #[test]
 fn an_empty_filter_wants_everything() {
     let everything = FilterConfig::default();
-    let picky = FilterConfig { included_types: strings(&["none"]), ..FilterConfig::default() };
+    let picky = FilterConfig {
+        included_types: strings(&["none"]),
+        ..FilterConfig::default()
+    };
     let filters = Filters::compile([(1, &everything), (2, &picky), (3, &everything)]);
-    assert_eq!(filters.evaluate(EVENT.as_bytes(), &mut Scratch::default()).as_slice(), [1, 3]);
+    assert_eq!(
+        filters
+            .evaluate(EVENT.as_bytes(), &mut Scratch::default())
+            .as_slice(),
+        [1, 3]
+    );
 }
 
 #[test]
@@ -236,5 +290,10 @@ fn one_of_five_hundred_subscriptions_is_found_by_lookup() {
         .collect();
     let filters = Filters::compile((0..).zip(&configs));
     let event = r#"{"type":"type-321","subject":"prefix-321/x"}"#;
-    assert_eq!(filters.evaluate(event.as_bytes(), &mut Scratch::default()).as_slice(), [321]);
+    assert_eq!(
+        filters
+            .evaluate(event.as_bytes(), &mut Scratch::default())
+            .as_slice(),
+        [321]
+    );
 }

@@ -20,7 +20,11 @@ fn reject_one(queue: &mut Harness) -> u64 {
 }
 
 fn reasons(queue: &Harness) -> Vec<(u64, String)> {
-    queue.letters().into_iter().map(|(_, id, reason)| (id, reason)).collect()
+    queue
+        .letters()
+        .into_iter()
+        .map(|(_, id, reason)| (id, reason))
+        .collect()
 }
 
 #[test]
@@ -55,9 +59,15 @@ fn a_dead_letter_tells_what_happened_to_it() {
     let attribute = |name| attribute(letter.json(), name).unwrap();
     assert_eq!(id, 1);
     assert_eq!(attribute("deadletterreason"), r#""MaxDeliveryAttemptsExceeded""#);
-    assert_eq!(attribute("deadlettersource"), r#""topics/orders/eventsubscriptions/billing""#);
+    assert_eq!(
+        attribute("deadlettersource"),
+        r#""topics/orders/eventsubscriptions/billing""#
+    );
     assert_eq!(attribute("deliveryattempts"), "3");
-    assert_eq!(attribute("deliveryresult"), r#""Event was not acknowledged nor rejected.""#);
+    assert_eq!(
+        attribute("deliveryresult"),
+        r#""Event was not acknowledged nor rejected.""#
+    );
     assert_eq!(attribute("publishutc"), r#""2026-01-01T00:00:00Z""#);
     assert_eq!(attribute("deliveryattemptutc"), r#""2026-01-01T00:02:05Z""#);
     assert_eq!(attribute("data"), r#"{"n":1}"#);
@@ -70,7 +80,10 @@ fn an_expired_event_becomes_a_dead_letter_on_time_and_in_order() {
     queue.advance(DAY - Duration::from_secs(1));
     assert!(queue.letters().is_empty());
     queue.advance(Duration::from_secs(1));
-    let expected: Vec<_> = ids.into_iter().map(|id| (id, String::from("TimeToLiveExceeded"))).collect();
+    let expected: Vec<_> = ids
+        .into_iter()
+        .map(|id| (id, String::from("TimeToLiveExceeded")))
+        .collect();
     assert_eq!(reasons(&queue), expected);
 }
 
@@ -104,7 +117,9 @@ fn dead_letters_survive_a_restart() {
 fn subscriptions_of_the_target_topic_receive_dead_letters() {
     let watcher = Uid::from_u128(20);
     let mut queue = queue();
-    queue.topics[1].subscriptions.push(subscription(watcher, "watcher"));
+    queue.topics[1]
+        .subscriptions
+        .push(subscription(watcher, "watcher"));
     queue.configure();
     reject_one(&mut queue);
     let stream = queue.engine.stream(DEAD).unwrap();
@@ -126,7 +141,11 @@ fn a_circle_of_dead_letters_does_not_turn_forever() {
     queue.advance(MINUTE);
     let orders = queue.engine.stream(ORDERS).unwrap();
     let billing = orders.existing().find(|each| each.uid == BILLING).unwrap();
-    assert_eq!(billing.sequences().count(), 0, "the letter came back, but only into $dead-letters");
+    assert_eq!(
+        billing.sequences().count(),
+        0,
+        "the letter came back, but only into $dead-letters"
+    );
     assert_eq!(queue.engine.list(ORDERS, 0, 10).unwrap().len(), 1);
 }
 
@@ -145,7 +164,10 @@ fn a_redriven_event_comes_back_to_its_subscription_alone_and_as_it_was() {
     queue.restart();
     assert!(queue.letters().is_empty());
     let delivered = queue.receive(BILLING, 10);
-    assert_eq!((queue.ids(&delivered), delivered[0].delivery_count), (vec![id], 1));
+    assert_eq!(
+        (queue.ids(&delivered), delivered[0].delivery_count),
+        (vec![id], 1)
+    );
     assert!(queue.receive(other, 10).is_empty());
     let redriven = queue.stored(ORDERS, delivered[0].sequence).unwrap().1;
     let json = |record| crate::topics::event_record::decode(record).unwrap().1;
@@ -180,9 +202,16 @@ fn letters_without_room_are_tried_again_later() {
     let delivered = queue.receive(BILLING, 1)[0];
     let token = queue.token(BILLING, delivered);
     let place = queue.place(BILLING);
-    queue.engine.settle(place, Reject, &[token], queue.now).unwrap().remove(0).unwrap();
+    queue
+        .engine
+        .settle(place, Reject, &[token], queue.now)
+        .unwrap()
+        .remove(0)
+        .unwrap();
     assert_eq!(queue.engine.begin_move(place), [1]);
-    queue.engine.move_refused(place, queue.now + Duration::from_secs(1));
+    queue
+        .engine
+        .move_refused(place, queue.now + Duration::from_secs(1));
     queue.take_pending_moves();
     assert!(queue.letters().is_empty());
     queue.advance(Duration::from_secs(1));

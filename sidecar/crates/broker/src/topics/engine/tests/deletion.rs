@@ -44,7 +44,11 @@ fn a_topic_is_empty_once_the_grace_is_over_and_its_numbers_go_on() {
     queue.configure();
     assert!(queue.receive(BILLING, 1).is_empty());
     queue.publish("a");
-    assert_eq!(queue.receive(BILLING, 1)[0].sequence, 2, "a number is never given twice");
+    assert_eq!(
+        queue.receive(BILLING, 1)[0].sequence,
+        2,
+        "a number is never given twice"
+    );
 }
 
 #[test]
@@ -63,7 +67,10 @@ fn retained_data_is_kept_until_it_is_purged() {
     let mut queue = Harness::orders(|_| ());
     queue.deletion.policy = DeletionPolicy::Retain;
     queue.publish("a");
-    assert!(matches!(queue.engine.purge(ORDERS, queue.now), Err(Error::Invalid(_))));
+    assert!(matches!(
+        queue.engine.purge(ORDERS, queue.now),
+        Err(Error::Invalid(_))
+    ));
     leave(&mut queue);
     queue.advance(365 * DAY);
     assert_eq!(queue.engine.stream(ORDERS).unwrap().live, 1);
@@ -93,7 +100,11 @@ fn a_removed_subscription_keeps_its_events_until_its_grace_is_over() {
     queue.publish("a");
     queue.advance(DAY / 2);
     queue.restart();
-    assert_eq!(queue.engine.stream(ORDERS).unwrap().live, 1, "what came after it left is not stored");
+    assert_eq!(
+        queue.engine.stream(ORDERS).unwrap().live,
+        1,
+        "what came after it left is not stored"
+    );
     queue.advance(DAY / 2);
     assert_eq!(queue.engine.stream(ORDERS).unwrap().live, 0);
     queue.topics[0].subscriptions.push(billing);
@@ -149,9 +160,23 @@ fn records_about_unknown_things_are_counted_and_skipped() {
     let mut engine = crate::topics::engine::Engine::default();
     let mut seen = crate::topics::engine::Replayed::default();
     for entry in queue.log.iter().skip(3) {
-        engine.replay(entry.topic, entry.sequence, entry.kind, entry.time, &entry.payload, &mut seen);
+        engine.replay(
+            entry.topic,
+            entry.sequence,
+            entry.kind,
+            entry.time,
+            &entry.payload,
+            &mut seen,
+        );
     }
-    engine.replay(ORDERS, 0, storage::RecordKind::JOURNAL, queue.now, &[250, 1, 2], &mut seen);
+    engine.replay(
+        ORDERS,
+        0,
+        storage::RecordKind::JOURNAL,
+        queue.now,
+        &[250, 1, 2],
+        &mut seen,
+    );
     assert!(seen.skipped > 0 && seen.malformed == 1, "{seen:?}");
 }
 

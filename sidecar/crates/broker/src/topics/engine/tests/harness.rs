@@ -23,7 +23,12 @@ pub(super) const DEAD: Uid = Uid::from_u128(2);
 pub(super) const BILLING: Uid = Uid::from_u128(11);
 
 pub(super) fn topic(uid: Uid, name: &str, subscriptions: Vec<SubscriptionConfig>) -> TopicConfig {
-    TopicConfig { uid, name: String::from(name), retention: 7 * DAY, subscriptions }
+    TopicConfig {
+        uid,
+        name: String::from(name),
+        retention: 7 * DAY,
+        subscriptions,
+    }
 }
 
 /// Locks for a minute, three deliveries, a day to live, everything wanted, nothing dead-lettered.
@@ -40,7 +45,10 @@ pub(super) fn subscription(uid: Uid, name: &str) -> SubscriptionConfig {
 }
 
 pub(super) fn only_type(type_: &str) -> FilterConfig {
-    FilterConfig { included_types: vec![String::from(type_)], ..FilterConfig::default() }
+    FilterConfig {
+        included_types: vec![String::from(type_)],
+        ..FilterConfig::default()
+    }
 }
 
 pub(super) struct Harness {
@@ -61,7 +69,10 @@ pub(super) struct Harness {
 
 impl Harness {
     pub(super) fn new(topics: Vec<TopicConfig>) -> Self {
-        let deletion = DeletionConfig { policy: DeletionPolicy::Delete, grace: DAY };
+        let deletion = DeletionConfig {
+            policy: DeletionPolicy::Delete,
+            grace: DAY,
+        };
         let mut harness = Self {
             engine: Engine::default(),
             now: testkit::time_zero(),
@@ -82,7 +93,10 @@ impl Harness {
     pub(super) fn orders(change: impl FnOnce(&mut SubscriptionConfig)) -> Self {
         let mut billing = subscription(BILLING, "billing");
         change(&mut billing);
-        Self::new(vec![topic(ORDERS, "orders", vec![billing]), topic(DEAD, "dead", Vec::new())])
+        Self::new(vec![
+            topic(ORDERS, "orders", vec![billing]),
+            topic(DEAD, "dead", Vec::new()),
+        ])
     }
 
     pub(super) fn configure(&mut self) {
@@ -113,7 +127,10 @@ impl Harness {
 
     fn move_letters(&mut self, place: Place) {
         let sequences = self.engine.begin_move(place);
-        let read = sequences.into_iter().map(|sequence| (sequence, self.stored(place.topic, sequence))).collect();
+        let read = sequences
+            .into_iter()
+            .map(|sequence| (sequence, self.stored(place.topic, sequence)))
+            .collect();
         if let Some(prepared) = self.engine.prepare_move(place, read) {
             let (_, room) = prepared.room();
             self.engine.finish_move(prepared, self.now);
@@ -123,7 +140,11 @@ impl Harness {
 
     fn take_effects(&mut self, room: usize) {
         let effects = self.engine.take_effects();
-        let used: usize = effects.records.iter().map(|entry| storage::footprint(entry.payload.len())).sum();
+        let used: usize = effects
+            .records
+            .iter()
+            .map(|entry| storage::footprint(entry.payload.len()))
+            .sum();
         assert!(used <= room, "{used} bytes appended, {room} reserved");
         self.log.extend(effects.records);
         self.answers.extend(effects.answers);
@@ -138,10 +159,12 @@ impl Harness {
     }
 
     pub(super) fn stored(&self, topic: Uid, sequence: u64) -> Option<(Timestamp, Bytes)> {
-        let is_it = |entry: &&Entry| {
-            entry.kind.is_retained() && (entry.topic, entry.sequence) == (topic, sequence)
-        };
-        self.log.iter().find(is_it).map(|entry| (entry.time, entry.payload.clone()))
+        let is_it =
+            |entry: &&Entry| entry.kind.is_retained() && (entry.topic, entry.sequence) == (topic, sequence);
+        self.log
+            .iter()
+            .find(is_it)
+            .map(|entry| (entry.time, entry.payload.clone()))
     }
 
     /// Laws that hold whatever happened.
@@ -154,12 +177,21 @@ impl Harness {
             for sequence in stream.existing().flat_map(|each| each.sequences()) {
                 *wanted.entry(sequence).or_default() += 1;
             }
-            let counted: BTreeMap<u64, u16> =
-                (stream.floor..).zip(stream.wants.iter().copied()).filter(|(_, wants)| *wants > 0).collect();
-            assert_eq!(wanted, counted, "an event is wanted by exactly those that hold it");
+            let counted: BTreeMap<u64, u16> = (stream.floor..)
+                .zip(stream.wants.iter().copied())
+                .filter(|(_, wants)| *wants > 0)
+                .collect();
+            assert_eq!(
+                wanted, counted,
+                "an event is wanted by exactly those that hold it"
+            );
             assert_eq!(stream.live, counted.len() as u64);
             assert_eq!(stream.floor + stream.wants.len() as u64, stream.next);
-            assert_ne!(stream.wants.front(), Some(&0), "the floor is as high as it can be");
+            assert_ne!(
+                stream.wants.front(),
+                Some(&0),
+                "the floor is as high as it can be"
+            );
         }
     }
 
@@ -172,7 +204,9 @@ impl Harness {
     pub(super) fn publish(&mut self, type_: &str) -> u64 {
         self.published += 1;
         let id = self.published;
-        let json = format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"{type_}","data":{{"n":{id}}}}}"#);
+        let json = format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"{type_}","data":{{"n":{id}}}}}"#
+        );
         let stream = self.engine.stream(ORDERS).expect("the topic is declared");
         let matches = stream.filters.evaluate(json.as_bytes(), &mut Scratch::default());
         if matches.is_empty() {
@@ -182,15 +216,23 @@ impl Harness {
         event_record::encode(&mut writer, &matches, None, json.as_bytes());
         let payload = Bytes::from(writer.finish());
         let room = storage::footprint(payload.len());
-        self.engine.publish(ORDERS, vec![Incoming { matches, payload }], self.now).expect("it is open");
+        self.engine
+            .publish(ORDERS, vec![Incoming { matches, payload }], self.now)
+            .expect("it is open");
         self.run(room);
         id
     }
 
     pub(super) fn place(&self, subscription: Uid) -> Place {
         let stream = self.engine.stream(ORDERS).expect("the topic is declared");
-        let found = stream.existing().find(|each| each.uid == subscription).expect("it is declared");
-        Place { topic: ORDERS, subscription: found.index }
+        let found = stream
+            .existing()
+            .find(|each| each.uid == subscription)
+            .expect("it is declared");
+        Place {
+            topic: ORDERS,
+            subscription: found.index,
+        }
     }
 
     /// What a receiver gets that does not wait.
@@ -203,10 +245,16 @@ impl Harness {
         }
     }
 
-    pub(super) fn wait(&mut self, subscription: Uid, max: usize, wait: Duration) -> Result<ReceiverId, Error> {
+    pub(super) fn wait(
+        &mut self,
+        subscription: Uid,
+        max: usize,
+        wait: Duration,
+    ) -> Result<ReceiverId, Error> {
         self.receivers += 1;
         let place = self.place(subscription);
-        self.engine.receive(place, self.receivers, max, self.now + wait, self.now)?;
+        self.engine
+            .receive(place, self.receivers, max, self.now + wait, self.now)?;
         self.run(Engine::delivery_bytes(max));
         Ok(self.receivers)
     }
@@ -216,7 +264,9 @@ impl Harness {
     }
 
     pub(super) fn token(&self, subscription: Uid, delivered: Delivered) -> LockToken {
-        self.engine.token(self.place(subscription), delivered).expect("the topic is there")
+        self.engine
+            .token(self.place(subscription), delivered)
+            .expect("the topic is there")
     }
 
     pub(super) fn settle(
@@ -227,19 +277,26 @@ impl Harness {
     ) -> Result<(), SettleError> {
         let token = self.token(subscription, delivered);
         let place = self.place(subscription);
-        let results = self.engine.settle(place, settlement, &[token], self.now).expect("it is declared");
+        let results = self
+            .engine
+            .settle(place, settlement, &[token], self.now)
+            .expect("it is declared");
         self.run(Engine::settlement_bytes(1));
         results[0]
     }
 
     pub(super) fn undelivered(&mut self, subscription: Uid, delivered: &[Delivered]) {
-        self.engine.undelivered(self.place(subscription), delivered, self.now);
+        self.engine
+            .undelivered(self.place(subscription), delivered, self.now);
         self.run(Engine::delivery_bytes(delivered.len()));
     }
 
     /// The ids of these deliveries' events.
     pub(super) fn ids(&self, delivered: &[Delivered]) -> Vec<u64> {
-        delivered.iter().map(|each| self.id(ORDERS, each.sequence)).collect()
+        delivered
+            .iter()
+            .map(|each| self.id(ORDERS, each.sequence))
+            .collect()
     }
 
     fn json(&self, topic: Uid, sequence: u64) -> Bytes {
@@ -248,7 +305,11 @@ impl Harness {
     }
 
     fn id(&self, topic: Uid, sequence: u64) -> u64 {
-        attribute(&self.json(topic, sequence), "id").unwrap().trim_matches('"').parse().unwrap()
+        attribute(&self.json(topic, sequence), "id")
+            .unwrap()
+            .trim_matches('"')
+            .parse()
+            .unwrap()
     }
 
     /// Sequence number, id and reason of every dead letter.
@@ -295,7 +356,14 @@ impl Harness {
         self.engine = engine;
         let mut seen = Replayed::default();
         for entry in &self.log[position..] {
-            self.engine.replay(entry.topic, entry.sequence, entry.kind, entry.time, &entry.payload, &mut seen);
+            self.engine.replay(
+                entry.topic,
+                entry.sequence,
+                entry.kind,
+                entry.time,
+                &entry.payload,
+                &mut seen,
+            );
         }
         assert_eq!(seen.malformed, 0);
         self.engine.end_replay();
@@ -305,5 +373,7 @@ impl Harness {
 
 pub(super) fn attribute(json: &[u8], name: &str) -> Option<String> {
     let mut members = Members::of(json)?;
-    members.find(|(member, _)| member == name).map(|(_, raw)| String::from_utf8(raw.to_vec()).unwrap())
+    members
+        .find(|(member, _)| member == name)
+        .map(|(_, raw)| String::from_utf8(raw.to_vec()).unwrap())
 }

@@ -24,7 +24,10 @@ fn an_acknowledged_event_never_comes_back() {
     queue.publish("a");
     let delivered = queue.receive(BILLING, 1)[0];
     assert_eq!(queue.settle(BILLING, Acknowledge, delivered), Ok(()));
-    assert_eq!(queue.settle(BILLING, Acknowledge, delivered), Err(SettleError::LockLost));
+    assert_eq!(
+        queue.settle(BILLING, Acknowledge, delivered),
+        Err(SettleError::LockLost)
+    );
     queue.advance(2 * MINUTE);
     queue.restart();
     assert!(queue.receive(BILLING, 1).is_empty());
@@ -39,8 +42,17 @@ fn a_lock_that_expires_gives_the_event_to_the_next_receiver() {
     assert!(queue.receive(BILLING, 1).is_empty());
     queue.advance(Duration::from_millis(100));
     let second = queue.receive(BILLING, 1)[0];
-    assert_eq!(second, Delivered { sequence: first.sequence, delivery_count: 2 });
-    assert_eq!(queue.settle(BILLING, Release { delay: NOW }, first), Err(SettleError::LockLost));
+    assert_eq!(
+        second,
+        Delivered {
+            sequence: first.sequence,
+            delivery_count: 2
+        }
+    );
+    assert_eq!(
+        queue.settle(BILLING, Release { delay: NOW }, first),
+        Err(SettleError::LockLost)
+    );
     assert_eq!(queue.settle(BILLING, Release { delay: NOW }, second), Ok(()));
 }
 
@@ -49,11 +61,18 @@ fn a_released_event_comes_before_newer_ones() {
     let mut queue = Harness::orders(|_| ());
     let ids = [queue.publish("a"), queue.publish("a"), queue.publish("a")];
     let delivered = queue.receive(BILLING, 2);
-    queue.settle(BILLING, Release { delay: NOW }, delivered[1]).unwrap();
-    queue.settle(BILLING, Release { delay: NOW }, delivered[0]).unwrap();
+    queue
+        .settle(BILLING, Release { delay: NOW }, delivered[1])
+        .unwrap();
+    queue
+        .settle(BILLING, Release { delay: NOW }, delivered[0])
+        .unwrap();
     let again = queue.receive(BILLING, 10);
     assert_eq!(queue.ids(&again), ids);
-    assert_eq!(again.iter().map(|each| each.delivery_count).collect::<Vec<_>>(), [2, 2, 1]);
+    assert_eq!(
+        again.iter().map(|each| each.delivery_count).collect::<Vec<_>>(),
+        [2, 2, 1]
+    );
 }
 
 #[test]
@@ -61,7 +80,9 @@ fn a_release_with_delay_hides_the_event_until_the_delay_is_over() {
     let mut queue = Harness::orders(|_| ());
     queue.publish("a");
     let delivered = queue.receive(BILLING, 1)[0];
-    queue.settle(BILLING, Release { delay: 10 * MINUTE }, delivered).unwrap();
+    queue
+        .settle(BILLING, Release { delay: 10 * MINUTE }, delivered)
+        .unwrap();
     queue.advance(5 * MINUTE);
     queue.restart();
     assert!(queue.receive(BILLING, 1).is_empty());
@@ -96,7 +117,13 @@ fn a_lock_goes_on_over_a_restart_and_its_token_still_works() {
         assert!(queue.receive(BILLING, 2).is_empty());
         assert_eq!(queue.settle(BILLING, Acknowledge, delivered[0]), Ok(()));
         queue.advance(MINUTE);
-        assert_eq!(queue.receive(BILLING, 2), [Delivered { delivery_count: 2, ..delivered[1] }]);
+        assert_eq!(
+            queue.receive(BILLING, 2),
+            [Delivered {
+                delivery_count: 2,
+                ..delivered[1]
+            }]
+        );
     }
 }
 
@@ -116,7 +143,11 @@ fn there_are_exactly_as_many_deliveries_as_configured() {
             queue.restart();
         }
         assert!(queue.receive(BILLING, 1).is_empty());
-        assert_eq!(queue.engine.stream(ORDERS).unwrap().live, 0, "it is dropped, not kept");
+        assert_eq!(
+            queue.engine.stream(ORDERS).unwrap().live,
+            0,
+            "it is dropped, not kept"
+        );
     }
 }
 
@@ -196,14 +227,20 @@ fn each_subscription_has_its_own_copy_of_what_it_wants() {
     queue.settle(BILLING, Acknowledge, delivered[0]).unwrap();
     assert_eq!(queue.receive(audit, 10).len(), 2);
     assert_eq!(queue.publish("placed"), 3);
-    assert_eq!(queue.log.iter().filter(|entry| entry.kind.is_retained()).count(), 3);
+    assert_eq!(
+        queue.log.iter().filter(|entry| entry.kind.is_retained()).count(),
+        3
+    );
 }
 
 #[test]
 fn an_event_that_nobody_wants_is_not_stored() {
     let mut queue = Harness::orders(|billing| billing.filter = only_type("paid"));
     queue.publish("placed");
-    assert_eq!(queue.log.iter().filter(|entry| entry.kind.is_retained()).count(), 0);
+    assert_eq!(
+        queue.log.iter().filter(|entry| entry.kind.is_retained()).count(),
+        0
+    );
 }
 
 #[test]

@@ -42,7 +42,13 @@ impl Model {
             queue.declared && (types.is_empty() || types.iter().any(|each| each == type_))
         };
         for queue in self.subscriptions.iter_mut().filter(wants) {
-            queue.events.push(Held { id, enqueued: now, count: 0, hidden_until: None, locked: false });
+            queue.events.push(Held {
+                id,
+                enqueued: now,
+                count: 0,
+                hidden_until: None,
+                locked: false,
+            });
         }
     }
 
@@ -69,7 +75,11 @@ impl Model {
     fn receive(&mut self, subscription: usize, max: usize, now: Timestamp) -> Vec<(u64, u16)> {
         let queue = &mut self.subscriptions[subscription];
         let lock = queue.config.lock_duration;
-        let visible = queue.events.iter_mut().filter(|held| held.hidden_until.is_none()).take(max);
+        let visible = queue
+            .events
+            .iter_mut()
+            .filter(|held| held.hidden_until.is_none())
+            .take(max);
         let lock = |held: &mut Held| {
             held.count += 1;
             (held.hidden_until, held.locked) = (Some(now + lock), true);
@@ -78,10 +88,22 @@ impl Model {
         visible.map(lock).collect()
     }
 
-    fn settle(&mut self, subscription: usize, id: u64, count: u16, settlement: Settlement, now: Timestamp) -> bool {
+    fn settle(
+        &mut self,
+        subscription: usize,
+        id: u64,
+        count: u16,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> bool {
         let queue = &mut self.subscriptions[subscription];
-        let held = queue.events.iter().position(|held| held.id == id && held.locked && held.count == count);
-        let Some(position) = held.filter(|_| queue.declared) else { return false };
+        let held = queue
+            .events
+            .iter()
+            .position(|held| held.id == id && held.locked && held.count == count);
+        let Some(position) = held.filter(|_| queue.declared) else {
+            return false;
+        };
         let held = &mut queue.events[position];
         match settlement {
             Settlement::RenewLock => held.hidden_until = Some(now + queue.config.lock_duration),
@@ -93,7 +115,8 @@ impl Model {
             Settlement::Acknowledge => drop(queue.events.remove(position)),
             Settlement::Reject => {
                 queue.events.remove(position);
-                self.letters.extend(queue.config.dead_letter.map(|_| (id, "Rejected")));
+                self.letters
+                    .extend(queue.config.dead_letter.map(|_| (id, "Rejected")));
             }
         }
         true
@@ -103,9 +126,15 @@ impl Model {
 #[derive(Clone, Debug)]
 enum Step {
     Publish(usize),
-    Receive { subscription: usize, max: usize },
+    Receive {
+        subscription: usize,
+        max: usize,
+    },
     /// The nth delivery that was ever made.
-    Settle { nth: prop::sample::Index, settlement: Settlement },
+    Settle {
+        nth: prop::sample::Index,
+        settlement: Settlement,
+    },
     /// The last deliveries did not arrive.
     Undelivered,
     TimePasses(u64),
@@ -160,13 +189,27 @@ impl Pair {
         audit.max_delivery_count = 2;
         audit.time_to_live = Some(TIME_TO_LIVE);
         let subscriptions = vec![billing, audit];
-        let queue = |config: &SubscriptionConfig| Queue { config: config.clone(), declared: true, events: Vec::new() };
-        let model = Model { subscriptions: subscriptions.iter().map(queue).collect(), letters: Vec::new() };
-        let mut real =
-            Harness::new(vec![topic(ORDERS, "orders", subscriptions), topic(DEAD, "dead", Vec::new())]);
+        let queue = |config: &SubscriptionConfig| Queue {
+            config: config.clone(),
+            declared: true,
+            events: Vec::new(),
+        };
+        let model = Model {
+            subscriptions: subscriptions.iter().map(queue).collect(),
+            letters: Vec::new(),
+        };
+        let mut real = Harness::new(vec![
+            topic(ORDERS, "orders", subscriptions),
+            topic(DEAD, "dead", Vec::new()),
+        ]);
         real.deletion.policy = crate::DeletionPolicy::Retain;
         real.configure();
-        Self { real, model, delivered: Vec::new(), last: (0, Vec::new()) }
+        Self {
+            real,
+            model,
+            delivered: Vec::new(),
+            last: (0, Vec::new()),
+        }
     }
 
     fn step(&mut self, step: &Step) {
@@ -198,10 +241,14 @@ impl Pair {
         }
         let real = self.real.receive(SUBSCRIPTIONS[subscription], max);
         let ids = self.real.ids(&real);
-        let seen: Vec<(u64, u16)> =
-            ids.iter().copied().zip(real.iter().map(|each| each.delivery_count)).collect();
+        let seen: Vec<(u64, u16)> = ids
+            .iter()
+            .copied()
+            .zip(real.iter().map(|each| each.delivery_count))
+            .collect();
         assert_eq!(seen, self.model.receive(subscription, max, self.real.now));
-        self.delivered.extend(real.iter().zip(ids).map(|(each, id)| (subscription, *each, id)));
+        self.delivered
+            .extend(real.iter().zip(ids).map(|(each, id)| (subscription, *each, id)));
         self.last = (subscription, real);
     }
 
@@ -213,9 +260,13 @@ impl Pair {
         if !self.model.subscriptions[subscription].declared {
             return;
         }
-        let real = self.real.settle(SUBSCRIPTIONS[subscription], settlement, delivered);
+        let real = self
+            .real
+            .settle(SUBSCRIPTIONS[subscription], settlement, delivered);
         let now = self.real.now;
-        let model = self.model.settle(subscription, id, delivered.delivery_count, settlement, now);
+        let model = self
+            .model
+            .settle(subscription, id, delivered.delivery_count, settlement, now);
         assert_eq!(real.is_ok(), model, "{settlement:?} of {id} in {subscription}");
     }
 
@@ -227,13 +278,15 @@ impl Pair {
         }
         self.real.undelivered(SUBSCRIPTIONS[subscription], &events);
         for (id, delivered) in self.real.ids(&events).into_iter().zip(&events) {
-            let same = |held: &&mut Held| held.id == id && held.locked && held.count == delivered.delivery_count;
+            let same =
+                |held: &&mut Held| held.id == id && held.locked && held.count == delivered.delivery_count;
             if let Some(held) = queue.events.iter_mut().find(same) {
                 (held.count, held.hidden_until, held.locked) = (held.count - 1, None, false);
             }
         }
         // Their tokens never reached anybody.
-        self.delivered.retain(|(_, delivered, _)| !events.contains(delivered));
+        self.delivered
+            .retain(|(_, delivered, _)| !events.contains(delivered));
     }
 
     fn toggle(&mut self, subscription: usize) {
@@ -253,20 +306,38 @@ impl Pair {
         let queue = &mut self.model.subscriptions[0];
         assert_eq!(self.real.redrive(sequence).is_ok(), queue.declared);
         if queue.declared {
-            let letter = self.model.letters.iter().position(|(other, same)| *other == id && *same == reason);
+            let letter = self
+                .model
+                .letters
+                .iter()
+                .position(|(other, same)| *other == id && *same == reason);
             self.model.letters.remove(letter.unwrap());
             let enqueued = self.real.now;
-            queue.events.push(Held { id, enqueued, count: 0, hidden_until: None, locked: false });
+            queue.events.push(Held {
+                id,
+                enqueued,
+                count: 0,
+                hidden_until: None,
+                locked: false,
+            });
             // The event has another number now, so that its old deliveries name nothing.
             self.delivered.retain(|(_, _, delivered)| *delivered != id);
         }
     }
 
     fn compare(&self) {
-        let mut real: Vec<(u64, String)> =
-            self.real.letters().into_iter().map(|(_, id, reason)| (id, reason)).collect();
-        let mut model: Vec<(u64, String)> =
-            self.model.letters.iter().map(|(id, reason)| (*id, String::from(*reason))).collect();
+        let mut real: Vec<(u64, String)> = self
+            .real
+            .letters()
+            .into_iter()
+            .map(|(_, id, reason)| (id, reason))
+            .collect();
+        let mut model: Vec<(u64, String)> = self
+            .model
+            .letters
+            .iter()
+            .map(|(id, reason)| (*id, String::from(*reason)))
+            .collect();
         real.sort_unstable();
         model.sort_unstable();
         assert_eq!(real, model, "dead letters");

@@ -18,7 +18,10 @@ fn a_waiting_receiver_is_answered_as_soon_as_there_is_an_event() {
     queue.publish("a");
     assert_eq!(
         queue.answer(receiver),
-        Some(Answer::Events(vec![Delivered { sequence: 1, delivery_count: 1 }]))
+        Some(Answer::Events(vec![Delivered {
+            sequence: 1,
+            delivery_count: 1
+        }]))
     );
 }
 
@@ -41,7 +44,13 @@ fn waiting_receivers_are_served_in_their_order() {
     for sequence in 1..=3 {
         queue.publish("a");
         let answer = queue.answer(receivers[sequence as usize - 1]);
-        assert_eq!(answer, Some(Answer::Events(vec![Delivered { sequence, delivery_count: 1 }])));
+        assert_eq!(
+            answer,
+            Some(Answer::Events(vec![Delivered {
+                sequence,
+                delivery_count: 1
+            }]))
+        );
     }
 }
 
@@ -54,7 +63,10 @@ fn what_comes_back_wakes_a_waiting_receiver() {
     queue.advance(MINUTE);
     assert_eq!(
         queue.answer(receiver),
-        Some(Answer::Events(vec![Delivered { sequence: 1, delivery_count: 2 }]))
+        Some(Answer::Events(vec![Delivered {
+            sequence: 1,
+            delivery_count: 2
+        }]))
     );
 }
 
@@ -75,7 +87,10 @@ fn an_undelivered_event_is_available_again_and_was_not_delivered() {
     let ids = [queue.publish("a"), queue.publish("a")];
     for _ in 0..3 {
         let delivered = queue.receive(BILLING, 1);
-        assert_eq!((queue.ids(&delivered), delivered[0].delivery_count), (vec![ids[0]], 1));
+        assert_eq!(
+            (queue.ids(&delivered), delivered[0].delivery_count),
+            (vec![ids[0]], 1)
+        );
         queue.undelivered(BILLING, &delivered);
         queue.restart();
     }

@@ -33,7 +33,12 @@ fn the_log_is_told_what_is_dead() {
     let mut dead = |nth: usize| {
         let token = queue.token(BILLING, delivered[nth]);
         let place = queue.place(BILLING);
-        queue.engine.settle(place, Acknowledge, &[token], queue.now).unwrap().remove(0).unwrap();
+        queue
+            .engine
+            .settle(place, Acknowledge, &[token], queue.now)
+            .unwrap()
+            .remove(0)
+            .unwrap();
         let dead = queue.engine.take_effects().dead.remove(0);
         (dead.before, dead.these)
     };

@@ -1,0 +1,8 @@
+//! The broker as its callers see it, over a log in memory and a clock that is set by hand.
+
+mod it {
+    mod fixture;
+    mod publish;
+    mod receive;
+    mod restart;
+}
