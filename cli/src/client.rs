@@ -1,12 +1,14 @@
 //! The HTTP side of the commands: one authenticated request, its answer, or a failure that says what to do.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use ureq::http::Response;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
@@ -58,19 +60,24 @@ impl Client {
             let response = self.send(path, BATCH, events, PATIENCE)?;
             match retry_after(&response) {
                 Some(wait) if attempt < ATTEMPTS_MAX => std::thread::sleep(wait),
-                _ => return answer(response).map(|_| ()),
+                _ => return answer::<IgnoredAny>(response).map(|_| ()),
             }
             attempt += 1;
         }
     }
 
     /// `POST` with a JSON body. `wait` is how long the service may take on purpose (a long poll).
-    pub(crate) fn post(&self, path: &str, body: Option<&Value>, wait: Duration) -> Result<Value, Failure> {
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+        wait: Duration,
+    ) -> Result<T, Failure> {
         let body = body.map(ToString::to_string).unwrap_or_default();
         answer(self.send(path, JSON, body.as_bytes(), PATIENCE + wait)?)
     }
 
-    pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let request = self
             .agent
             .get(self.url(path))
@@ -79,8 +86,11 @@ impl Client {
         answer(request.call().map_err(|cause| self.unreachable(&cause))?)
     }
 
-    /// The lines of an answer that does not end by itself.
-    pub(crate) fn lines(&self, path: &str) -> Result<impl Iterator<Item = Result<String, Failure>>, Failure> {
+    /// The JSON documents of an answer that does not end by itself.
+    pub(crate) fn stream(
+        &self,
+        path: &str,
+    ) -> Result<impl Iterator<Item = Result<Box<RawValue>, Failure>>, Failure> {
         let request = self
             .agent
             .get(self.url(path))
@@ -90,10 +100,9 @@ impl Client {
         if !response.status().is_success() {
             return Err(refusal(response));
         }
-        let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
-        Ok(BufReader::new(reader)
-            .lines()
-            .map(|line| line.map_err(|cause| interrupted(&cause))))
+        let reader = BufReader::new(response.into_body().into_with_config().limit(u64::MAX).reader());
+        let documents = serde_json::Deserializer::from_reader(reader).into_iter();
+        Ok(documents.map(|document| document.map_err(|cause| interrupted(&cause))))
     }
 
     fn send(
@@ -137,7 +146,7 @@ impl Client {
     }
 }
 
-fn answer(mut response: Response<Body>) -> Result<Value, Failure> {
+fn answer<T: DeserializeOwned>(mut response: Response<Body>) -> Result<T, Failure> {
     if !response.status().is_success() {
         return Err(refusal(response));
     }
@@ -147,12 +156,12 @@ fn answer(mut response: Response<Body>) -> Result<Value, Failure> {
         .limit(ANSWER_BYTES_MAX)
         .read_to_string();
     let text = text.map_err(|cause| interrupted(&cause))?;
-    if text.is_empty() {
-        return Ok(Value::Null);
-    }
     serde_json::from_str(&text).map_err(|cause| {
-        Failure::new(Exit::Unavailable, format!("the answer is not JSON: {cause}"))
-            .with_next("check that the endpoint is a Weft Namespace")
+        Failure::new(
+            Exit::Unavailable,
+            format!("the answer is not what Weft says: {cause}"),
+        )
+        .with_next("check that the endpoint is a Weft Namespace")
     })
 }
 

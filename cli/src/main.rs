@@ -13,6 +13,7 @@ mod dotenv;
 mod environment;
 mod event;
 mod failure;
+mod listed;
 mod manifest;
 mod output;
 mod percent;

@@ -11,6 +11,7 @@ use crate::connection::Connection;
 use crate::environment::Environment;
 use crate::event;
 use crate::failure::{Exit, Failure};
+use crate::listed::{Item, List};
 use crate::output::{self, Output};
 use crate::percent::encode;
 use crate::progress;
@@ -37,10 +38,8 @@ pub(crate) fn run(command: Data, environment: &Environment) -> Result<(), Failur
 }
 
 fn streams(client: &Client) -> Result<Vec<Value>, Failure> {
-    match client.get("/$weft/v1/streams")?["value"].take() {
-        Value::Array(streams) => Ok(streams),
-        _ => Ok(Vec::new()),
-    }
+    let List { value } = client.get("/$weft/v1/streams")?;
+    Ok(value.iter().map(Item::value).collect())
 }
 
 fn list(streams: &[Value], output: Output) -> Result<(), Failure> {
@@ -78,7 +77,7 @@ fn purge(client: &Client, uid: &str, yes: bool, output: Output) -> Result<(), Fa
         PURGE_PATIENCE,
     );
     spinner.finish_and_clear();
-    outcome?;
+    let _: Value = outcome?;
     match output {
         Output::Json => output::json(&json!({"purged": uid})),
         Output::Text => output::line(&format!("purged {uid}")),

@@ -10,6 +10,7 @@ use crate::connection::Connection;
 use crate::environment::Environment;
 use crate::event;
 use crate::failure::{Exit, Failure};
+use crate::listed::{Item, List};
 use crate::output::{self, Output};
 use crate::percent::encode;
 use crate::progress;
@@ -78,27 +79,24 @@ impl Queue {
             letters.extend(page);
         }
         match output {
-            Output::Json => letters.iter().try_for_each(output::json),
+            Output::Json => letters.iter().try_for_each(|letter| output::line(&letter.line())),
             Output::Text if letters.is_empty() => output::line(&format!("no dead letters in {}", self.topic)),
             Output::Text => output::table(&HEADER, &letters.iter().map(row).collect::<Vec<_>>()),
         }
     }
 
     fn show(&self, sequence: u64, output: Output) -> Result<(), Failure> {
-        let letter = self.client.get(&format!("{}/{sequence}", self.path))?;
+        let letter: Item = self.client.get(&format!("{}/{sequence}", self.path))?;
         match output {
-            Output::Json => output::json(&letter),
-            Output::Text => output::line(&format!("{sequence}  {}", event::text(&letter["event"]))),
+            Output::Json => output::line(&letter.line()),
+            Output::Text => output::line(&format!("{sequence}  {}", event::text(&letter.event()))),
         }
     }
 
-    fn page(&self, limit: usize, after: Option<u64>) -> Result<Vec<Value>, Failure> {
+    fn page(&self, limit: usize, after: Option<u64>) -> Result<Vec<Item>, Failure> {
         let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
-        let mut answer = self.client.get(&format!("{}?limit={limit}{after}", self.path))?;
-        match answer["value"].take() {
-            Value::Array(letters) => Ok(letters),
-            _ => Ok(Vec::new()),
-        }
+        let List { value } = self.client.get(&format!("{}?limit={limit}{after}", self.path))?;
+        Ok(value)
     }
 
     fn redrive(&self, sequences: Vec<u64>) -> Result<Outcome, Failure> {
@@ -130,9 +128,9 @@ impl Queue {
 
     fn redrive_some(&self, sequences: &[u64], outcome: &mut Outcome) -> Result<(), Failure> {
         let path = format!("{}:redrive", self.path);
-        let mut answer = self
-            .client
-            .post(&path, Some(&json!({"sequences": sequences})), Duration::ZERO)?;
+        let mut answer: Value =
+            self.client
+                .post(&path, Some(&json!({"sequences": sequences})), Duration::ZERO)?;
         for (name, list) in [
             ("redriven", &mut outcome.redriven),
             ("failed", &mut outcome.failed),
@@ -193,7 +191,8 @@ const HEADER: [&str; 7] = [
     "PUBLISHED",
 ];
 
-fn row(letter: &Value) -> Vec<String> {
+fn row(letter: &Item) -> Vec<String> {
+    let letter = letter.value();
     let event = &letter["event"];
     let mut row = vec![letter["sequence"].to_string()];
     for name in [
@@ -209,6 +208,6 @@ fn row(letter: &Value) -> Vec<String> {
     row
 }
 
-fn sequence(letter: &Value) -> u64 {
-    letter["sequence"].as_u64().unwrap_or(u64::MAX)
+fn sequence(letter: &Item) -> u64 {
+    letter.value()["sequence"].as_u64().unwrap_or(u64::MAX)
 }

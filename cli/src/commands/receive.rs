@@ -10,6 +10,7 @@ use crate::connection::Connection;
 use crate::environment::Environment;
 use crate::event;
 use crate::failure::{Exit, Failure};
+use crate::listed::{Item, List};
 use crate::output::{self, Output};
 use crate::percent::encode;
 
@@ -24,39 +25,37 @@ pub(crate) fn run(args: &Receive, environment: &Environment) -> Result<(), Failu
         "{base}:receive?{API_VERSION}&maxEvents={}&maxWaitTime={}",
         args.max, args.wait
     );
-    let answer = client.post(&path, None, Duration::from_secs(args.wait.into()))?;
-    let deliveries = answer["value"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let List { value: deliveries } = client.post(&path, None, Duration::from_secs(args.wait.into()))?;
     if deliveries.is_empty() && args.output == Output::Text {
         eprintln!("no events within {} s", args.wait);
     }
-    for delivery in deliveries {
+    for delivery in &deliveries {
         print(delivery, args.output)?;
     }
     // Only now: what could not be printed must come again.
     if args.ack && !deliveries.is_empty() {
-        acknowledge(&client, &base, deliveries)?;
+        acknowledge(&client, &base, &deliveries)?;
     }
     Ok(())
 }
 
-fn print(delivery: &Value, output: Output) -> Result<(), Failure> {
+fn print(delivery: &Item, output: Output) -> Result<(), Failure> {
     if output == Output::Json {
-        return output::json(delivery);
+        return output::line(&delivery.line());
     }
-    let count = &delivery["brokerProperties"]["deliveryCount"];
+    let value = delivery.value();
+    let count = &value["brokerProperties"]["deliveryCount"];
     output::line(&format!(
         "{}\n    delivery {count}",
-        event::text(&delivery["event"])
+        event::text(&delivery.event())
     ))
 }
 
-fn acknowledge(client: &Client, base: &str, deliveries: &[Value]) -> Result<(), Failure> {
-    let tokens: Vec<&Value> = deliveries
-        .iter()
-        .map(|delivery| &delivery["brokerProperties"]["lockToken"])
-        .collect();
+fn acknowledge(client: &Client, base: &str, deliveries: &[Item]) -> Result<(), Failure> {
+    let token = |delivery: &Item| delivery.value()["brokerProperties"]["lockToken"].take();
+    let tokens: Vec<Value> = deliveries.iter().map(token).collect();
     let path = format!("{base}:acknowledge?{API_VERSION}");
-    let answer = client.post(&path, Some(&json!({"lockTokens": tokens})), Duration::ZERO)?;
+    let answer: Value = client.post(&path, Some(&json!({"lockTokens": tokens})), Duration::ZERO)?;
     let failed = answer["failedLockTokens"]
         .as_array()
         .map(Vec::as_slice)

@@ -176,7 +176,7 @@ impl Local {
                 delete_at,
             });
         }
-        let planned = planning::plan(&checked, &self.state);
+        let planned = planning::plan(&checked, &mut self.state);
         let mut failures = Vec::new();
         let mut doors = BTreeMap::new();
         for namespace in &planned.namespaces {

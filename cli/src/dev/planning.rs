@@ -41,8 +41,8 @@ impl PlannedNamespace {
     }
 }
 
-/// Decides on every object. `state` knows each of them.
-pub(crate) fn plan(checked: &Checked, state: &State) -> Planned {
+/// Decides on every object. `state` knows each of them, and learns which are accepted.
+pub(crate) fn plan(checked: &Checked, state: &mut State) -> Planned {
     let typed: Vec<Typed> = checked
         .objects
         .iter()
@@ -52,12 +52,20 @@ pub(crate) fn plan(checked: &Checked, state: &State) -> Planned {
         decisions,
         configurations,
     } = plan::plan(&inputs(&typed));
-    let refusals = decisions.into_iter().filter(|decision| !decision.accepted());
+    let mut refusals = Vec::new();
+    for decision in decisions {
+        let Some(object) = checked.objects.iter().find(|object| is_about(&decision, object)) else {
+            continue;
+        };
+        match decision.accepted() {
+            true => state.accept(object),
+            false => refusals.extend(refusals_of(decision, object)),
+        }
+    }
+    refusals.sort_by(|a, b| a.mistake.place.order().cmp(&b.mistake.place.order()));
     Planned {
-        refusals: refusals
-            .flat_map(|decision| refusals_of(decision, &checked.objects))
-            .collect(),
         namespaces: configurations.into_iter().map(PlannedNamespace::from).collect(),
+        refusals,
     }
 }
 
@@ -117,22 +125,18 @@ fn typed(object: &Object, known: &Known) -> Option<Typed> {
     manifest::read(&value).ok()
 }
 
-fn refusals_of(decision: Decision, objects: &[Object]) -> Vec<Refusal> {
+fn is_about(decision: &Decision, object: &Object) -> bool {
     let id = &decision.object;
-    let is_it = |object: &&Object| {
-        object.kind() == id.kind.as_str() && object.name() == id.name && object.namespace() == id.namespace
-    };
-    let Some(object) = objects.iter().find(is_it) else {
-        return Vec::new();
-    };
+    object.kind() == id.kind.as_str() && object.name() == id.name && object.namespace() == id.namespace
+}
+
+fn refusals_of(decision: Decision, object: &Object) -> impl Iterator<Item = Refusal> {
     let reason = decision.reason.to_string();
     let violations = decision.violations.into_iter();
-    violations
-        .map(|violation| Refusal {
-            mistake: mistake(object, violation),
-            reason: reason.clone(),
-        })
-        .collect()
+    violations.map(move |violation| Refusal {
+        mistake: mistake(object, violation),
+        reason: reason.clone(),
+    })
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(crate) struct Known {
     pub(crate) uid: Uuid,
     /// When it was first seen: where two objects want the same name for clients, the older one has it.
     pub(crate) created: String,
-    /// The spec it had, because some fields cannot change.
+    /// The spec with which it was last accepted, because some fields cannot change then; null before.
     pub(crate) spec: Value,
 }
 
@@ -106,14 +106,20 @@ impl State {
                 created: now.to_owned(),
                 spec: Value::Null,
             };
-            let mut known = self.objects.remove(&key).unwrap_or_else(new);
-            known.spec = object.value.get("spec").cloned().unwrap_or_default();
+            let known = self.objects.remove(&key).unwrap_or_else(new);
             taken.insert(key, known);
         }
         let left = std::mem::replace(&mut self.objects, taken);
         left.into_iter()
             .filter_map(|(key, known)| Some((namespace_name(&key)?.to_owned(), known)))
             .collect()
+    }
+
+    /// Remembers what the object is, now that it is part of a configuration.
+    pub(crate) fn accept(&mut self, object: &Object) {
+        if let Some(known) = self.objects.get_mut(&key(object)) {
+            known.spec = object.value.get("spec").cloned().unwrap_or_default();
+        }
     }
 
     /// Whether there was an object that `objects` no longer has.

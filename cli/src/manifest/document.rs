@@ -157,15 +157,26 @@ fn sort_out_list(source: &Arc<Source>, list: &Value, spans: &Spans, documents: &
 }
 
 fn malformed(source: &Arc<Source>, error: &ScanError) -> Mistake {
+    let (rule, fix) = match error.info() {
+        "duplicated key in mapping" => (
+            "a field stands here for the second time".to_owned(),
+            "remove one of the two",
+        ),
+        info => (
+            format!("the file is not YAML: {info}"),
+            "check the indentation, the quotes and the brackets here and in the lines above",
+        ),
+    };
+    let place = Place {
+        source: source.clone(),
+        at: Some(Position::from(*error.marker())),
+    };
     Mistake {
-        place: Place {
-            source: source.clone(),
-            at: Some(Position::from(*error.marker())),
-        },
+        place,
         object: None,
         field: None,
-        rule: format!("the file is not YAML: {}", error.info()),
-        fix: "check the indentation, the quotes and the brackets here and in the lines above".into(),
+        rule,
+        fix: fix.into(),
     }
 }
 

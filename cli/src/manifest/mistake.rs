@@ -31,7 +31,8 @@ impl Place {
         }
     }
 
-    fn order(&self) -> (&PathBuf, Option<Position>) {
+    /// By file and line.
+    pub(crate) fn order(&self) -> (&PathBuf, Option<Position>) {
         (&self.source.path, self.at)
     }
 }

@@ -16,13 +16,7 @@ pub(crate) struct Position {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spans {
     root: Option<Position>,
-    fields: BTreeMap<String, Field>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Field {
-    name: Position,
-    value: Position,
+    fields: BTreeMap<String, Position>,
 }
 
 /// Something that YAML can say and JSON cannot.
@@ -36,28 +30,21 @@ pub(crate) struct NotJson {
 impl Spans {
     /// Where the field's name stands; for a field that was not written, the nearest parent that was.
     pub(crate) fn field(&self, path: &str) -> Option<Position> {
-        self.nearest(path).map(|field| field.name).or(self.root)
-    }
-
-    /// Where the field's value stands, likewise.
-    pub(crate) fn value(&self, path: &str) -> Option<Position> {
-        match self.fields.get(path) {
-            Some(field) => Some(field.value),
-            None => self.field(path),
-        }
+        self.nearest(path).or(self.root)
     }
 
     /// The spans of what stands at `path`, as if it were a document of its own.
     pub(crate) fn below(&self, path: &str) -> Self {
         let prefix = format!("{path}.");
-        let inner = |(name, field): (&String, &Field)| Some((name.strip_prefix(&prefix)?.to_owned(), *field));
+        let inner =
+            |(name, field): (&String, &Position)| Some((name.strip_prefix(&prefix)?.to_owned(), *field));
         Self {
             root: self.field(path),
             fields: self.fields.iter().filter_map(inner).collect(),
         }
     }
 
-    fn nearest(&self, path: &str) -> Option<Field> {
+    fn nearest(&self, path: &str) -> Option<Position> {
         let mut path = path;
         loop {
             if let Some(field) = self.fields.get(path) {
@@ -109,13 +96,7 @@ fn value(node: &MarkedYaml<'_>, path: &str, spans: &mut Spans) -> Result<Value, 
                     problem: "a name that is not text",
                 })?;
                 let path = child(path, &name);
-                spans.fields.insert(
-                    path.clone(),
-                    Field {
-                        name: position(key),
-                        value: position(entry),
-                    },
-                );
+                spans.fields.insert(path.clone(), position(key));
                 object.insert(name, value(entry, &path, spans)?);
             }
             Ok(Value::Object(object))
@@ -131,13 +112,7 @@ fn sequence(items: &[MarkedYaml<'_>], path: &str, spans: &mut Spans) -> Result<V
     let mut list = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let path = element(path, index);
-        spans.fields.insert(
-            path.clone(),
-            Field {
-                name: position(item),
-                value: position(item),
-            },
-        );
+        spans.fields.insert(path.clone(), position(item));
         list.push(value(item, &path, spans)?);
     }
     Ok(Value::Array(list))
@@ -195,10 +170,6 @@ mod tests {
         assert_eq!(
             spans.field("spec.filters[1].key"),
             Some(Position { line: 5, column: 5 })
-        );
-        assert_eq!(
-            spans.value("spec.filters[0].key"),
-            Some(Position { line: 4, column: 11 })
         );
     }
 

@@ -1,0 +1,20 @@
+//! The tool as people use it: the built binary, its files, its ports, its messages.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "it/commands.rs"]
+mod commands;
+#[path = "it/dead_letters.rs"]
+mod dead_letters;
+#[path = "it/home.rs"]
+mod home;
+#[path = "it/identity.rs"]
+mod identity;
+#[path = "it/live.rs"]
+mod live;
+#[path = "it/mistakes.rs"]
+mod mistakes;
+#[path = "it/process.rs"]
+mod process;
+#[path = "it/tour.rs"]
+mod tour;
