@@ -126,6 +126,8 @@ fn publish_until_cut(mut client: EventGrid, ledger: &Mutex<Ledger>, next: &Atomi
         if !acknowledged {
             return;
         }
+        // A breath, so that the hundredth restart does not replay the work of minutes.
+        thread::sleep(Duration::from_millis(random.below(5)));
     }
 }
 

@@ -11,8 +11,8 @@ use e2e::{
 use serde_json::{Value, json};
 
 /// Small, so that it is filled many times within seconds.
-const CAPACITY: &str = "64Mi";
-const CAPACITY_BYTES: u64 = 64 * 1024 * 1024;
+const CAPACITY: &str = "256Mi";
+const CAPACITY_BYTES: u64 = 256 * 1024 * 1024;
 
 /// What the folder may take beside the log: configuration, certificates, snapshots.
 const DISK_SLACK: u64 = 16 * 1024 * 1024;

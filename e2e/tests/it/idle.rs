@@ -17,8 +17,8 @@ use e2e::{
 
 const CONNECTIONS: usize = 5_000;
 
-/// Memory per idle connection that has never spoken; the kernel's buffers are not the process's.
-const BYTES_PER_IDLE_CONNECTION: u64 = 8 * 1024;
+/// Memory per idle connection that has never spoken, in a debug build; the kernel's buffers are not the process's.
+const BYTES_PER_IDLE_CONNECTION: u64 = 16 * 1024;
 
 fn server() -> Weft {
     let manifests = Manifests::new("1Gi")
