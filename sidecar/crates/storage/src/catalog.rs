@@ -1,11 +1,11 @@
 //! What a segment holds: found by a scan, and stored beside a sealed one so that a start does not read it.
 
+use crate::StreamId;
 use crate::index::{Entry, Run};
 use crate::segment::frame;
 use crate::segment::record::Decoded;
 use crate::segment::scan::{Found, Tail, Trust, salvage, scan};
 use crate::segment::{SegmentHeader, u32_at, u64_at};
-use crate::StreamId;
 
 /// The holdings of one segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,17 +55,27 @@ pub(crate) fn walk(
         Found::Commit { header, offset, body } => {
             *next = header.first_ordinal;
             for (at, record) in frame::records(body) {
-                visit(Met { ordinal: *next, offset: offset + at, record });
-                *next += u64::from(!header.relocated);
+                visit(Met {
+                    ordinal: *next,
+                    offset: offset + at,
+                    record,
+                });
+                *next = next.saturating_add(u64::from(!header.relocated));
             }
         }
         Found::Salvaged { offset, record } => {
-            visit(Met { ordinal: *next, offset, record });
-            *next += u64::from(!record.header.relocated);
+            visit(Met {
+                ordinal: *next,
+                offset,
+                record,
+            });
+            *next = next.saturating_add(u64::from(!record.header.relocated));
         }
         Found::Damage => *damaged += 1,
     };
-    let tail = scan(bytes, header, trust, &mut |found| show(found, &mut damaged, &mut next));
+    let tail = scan(bytes, header, trust, &mut |found| {
+        show(found, &mut damaged, &mut next)
+    });
     if until.is_some_and(|until| until > next) {
         let mut room = until.unwrap_or_default() - next;
         salvage(bytes, tail.offset, bytes.len(), &mut |found| {
@@ -86,7 +96,11 @@ pub(crate) fn of(bytes: &[u8], header: &SegmentHeader, trust: Trust, until: Opti
     let walk = walk(bytes, header, trust, until, &mut |met| {
         runs.add(&met);
         let (first, _) = ordinals.unwrap_or((met.ordinal, met.ordinal));
-        ordinals = Some((first, met.ordinal + u64::from(!met.record.header.relocated)));
+        ordinals = Some((
+            first,
+            met.ordinal
+                .saturating_add(u64::from(!met.record.header.relocated)),
+        ));
     });
     let last = walk.tail.last;
     let (first_ordinal, end_ordinal) = ordinals.unwrap_or((header.ordinal, header.ordinal));
@@ -124,7 +138,11 @@ impl Runs {
             offset: met.offset as u32,
             bytes: header.total_bytes() as u32,
         };
-        if let Some(run) = self.newest.get(&entry.stream).map(|newest| &mut self.finished[*newest]) {
+        if let Some(run) = self
+            .newest
+            .get(&entry.stream)
+            .map(|newest| &mut self.finished[*newest])
+        {
             let adjacent = run.last.checked_add(1) == Some(entry.sequence);
             let joins = if header.relocated { !header.start } else { adjacent };
             if joins && run.extend(&entry) {
@@ -146,7 +164,13 @@ impl Catalog {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEAD_BYTES + self.runs.len() * RUN_BYTES);
         bytes.extend_from_slice(&MAGIC);
-        for number in [self.sequence, self.nonce, self.previous, self.first_ordinal, self.end_ordinal] {
+        for number in [
+            self.sequence,
+            self.nonce,
+            self.previous,
+            self.first_ordinal,
+            self.end_ordinal,
+        ] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
         bytes.extend_from_slice(&self.epoch.to_le_bytes());
@@ -179,7 +203,10 @@ impl Catalog {
         if (sequence, nonce) != (header.sequence, header.nonce) {
             return None;
         }
-        let runs = bytes[HEAD_BYTES..].chunks_exact(RUN_BYTES).map(decode_run).collect();
+        let runs = bytes[HEAD_BYTES..]
+            .chunks_exact(RUN_BYTES)
+            .map(decode_run)
+            .collect();
         Some(Self {
             sequence,
             nonce,

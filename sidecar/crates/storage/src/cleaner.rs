@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use model::SequenceNumber;
 
@@ -21,9 +22,18 @@ use crate::{RECORD_BYTES_MAX, Record, StreamId};
 /// Relocated records are committed in portions of about this size, so that the writer's sync never waits for long.
 const PORTION: usize = 1 << 20;
 
+/// Bytes per second from which on a writer counts as busy.
+const BUSY: f64 = (8 << 20) as f64;
+
 /// Runs until the log is closed.
 pub(crate) fn run(shared: &Shared, disk: &dyn Disk) {
-    let mut cleaner = Cleaner { shared, disk, target: None };
+    let made_at = (shared.clock.monotonic(), 0);
+    let mut cleaner = Cleaner {
+        shared,
+        disk,
+        target: None,
+        made_at,
+    };
     loop {
         let task = shared.space.next_task(&shared.index);
         let outcome = match task {
@@ -50,6 +60,8 @@ struct Cleaner<'a> {
     disk: &'a dyn Disk,
     /// Where relocated records go.
     target: Option<Cursor>,
+    /// When the last segment was made, and how much had been written by then.
+    made_at: (Instant, u64),
 }
 
 /// A live record in the segment that is being cleaned.
@@ -65,11 +77,27 @@ struct Live {
 
 impl Cleaner<'_> {
     /// Room that the device does not have is no failure; it shows in what is refused.
-    fn make(&self, zeroed: bool) -> io::Result<()> {
-        if let Err(error) = self.shared.space.make(zeroed, &self.shared.index) {
-            tracing::warn!(%error, "no further segment can be made; the log lives on what it has");
+    fn make(&mut self, zeroed: bool) -> io::Result<()> {
+        let zeroed = zeroed && !self.writer_is_busy();
+        match self.shared.space.make(zeroed, &self.shared.index) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                tracing::warn!(%error, "no further segment can be made; the log lives on what it has");
+            }
+            Ok(()) | Err(_) => {}
         }
         Ok(())
+    }
+
+    /// Zeros save the writer a journal transaction of the file system per commit, but compete with it for the disk. While
+    /// it writes more than [`BUSY`] a second the disk's bandwidth is what counts.
+    fn writer_is_busy(&mut self) -> bool {
+        let now = (
+            self.shared.clock.monotonic(),
+            self.shared.metrics.appended_bytes.get(),
+        );
+        let former = std::mem::replace(&mut self.made_at, now);
+        let seconds = now.0.saturating_duration_since(former.0).as_secs_f64();
+        (now.1 - former.1) as f64 > BUSY * seconds
     }
 
     fn read(&self, segment: &Segment) -> io::Result<Vec<u8>> {
@@ -80,7 +108,9 @@ impl Cleaner<'_> {
 
     /// Stores what a sealed segment holds. Losing it costs the next start a scan, so nothing is synced.
     fn catalog(&self, slot: Slot) -> io::Result<()> {
-        let Some(segment) = self.shared.space.segment(slot) else { return Ok(()) };
+        let Some(segment) = self.shared.space.segment(slot) else {
+            return Ok(());
+        };
         if let Ok(bytes) = self.read(&segment) {
             let (catalog, walk) = catalog::of(&bytes, &segment.header, self.shared.durability.trust(), None);
             if walk.damaged == 0 && !walk.tail.torn {
@@ -93,7 +123,10 @@ impl Cleaner<'_> {
 
     fn store(&self, slot: Slot, catalog: &Catalog) {
         let path = catalog_path(&self.shared.space.dir, slot);
-        let stored = self.disk.create(&path).and_then(|file| file.write_at(&catalog.encode(), 0));
+        let stored = self
+            .disk
+            .create(&path)
+            .and_then(|file| file.write_at(&catalog.encode(), 0));
         if let Err(error) = stored {
             tracing::debug!(slot, %error, "catalog not stored");
         }
@@ -101,7 +134,9 @@ impl Cleaner<'_> {
 
     /// Copies the live records of a segment to the target, tells the index, and recycles the segment.
     fn clean(&mut self, slot: Slot, hurry: bool) -> io::Result<()> {
-        let Some(segment) = self.shared.space.begin_leaving(slot) else { return Ok(()) };
+        let Some(segment) = self.shared.space.begin_leaving(slot) else {
+            return Ok(());
+        };
         let Ok(bytes) = self.read(&segment) else {
             // What cannot be read cannot be moved; it stays where it is, and reading it tells why.
             self.shared.space.stay(slot, segment.stage);
@@ -110,7 +145,7 @@ impl Cleaner<'_> {
         let live = self.live_records(slot, &segment, &bytes);
         let Some(copies) = self.copy(&bytes, &live, hurry)? else {
             self.shared.space.stay(slot, segment.stage);
-            self.shared.space.wait(Some(std::time::Duration::from_millis(10)));
+            self.shared.space.wait(Some(Duration::from_millis(10)));
             return Ok(());
         };
         let expected = {
@@ -134,16 +169,28 @@ impl Cleaner<'_> {
             Stage::Spare | Stage::Open | Stage::Leaving => None,
         };
         let mut live = Vec::new();
-        catalog::walk(bytes, &segment.header, self.shared.durability.trust(), until, &mut |met| {
-            let header = &met.record.header;
-            if !header.kind.is_retained() {
-                return;
-            }
-            let (stream, sequence) = (header.stream, header.sequence.get());
-            if let Some(run) = self.shared.index.lock().run_in(stream, sequence, slot) {
-                live.push(Live { stream, sequence, run, offset: met.offset, bytes: header.total_bytes() });
-            }
-        });
+        catalog::walk(
+            bytes,
+            &segment.header,
+            self.shared.durability.trust(),
+            until,
+            &mut |met| {
+                let header = &met.record.header;
+                if !header.kind.is_retained() {
+                    return;
+                }
+                let (stream, sequence) = (header.stream, header.sequence.get());
+                if let Some(run) = self.shared.index.lock().run_in(stream, sequence, slot) {
+                    live.push(Live {
+                        stream,
+                        sequence,
+                        run,
+                        offset: met.offset,
+                        bytes: header.total_bytes(),
+                    });
+                }
+            },
+        );
         live.sort_unstable();
         live
     }
@@ -153,7 +200,9 @@ impl Cleaner<'_> {
         let mut copies = Vec::new();
         let mut rest = live;
         while !rest.is_empty() {
-            let Some(room) = self.room_for(rest[0].bytes) else { return Ok(None) };
+            let Some(room) = self.room_for(rest[0].bytes) else {
+                return Ok(None);
+            };
             let (portion, later) = rest.split_at(fitting(rest, room));
             let start = self.shared.clock.monotonic();
             self.commit(bytes, portion, &mut copies)?;
@@ -176,14 +225,20 @@ impl Cleaner<'_> {
             let fresh = Cursor::fresh(spare, epoch, 0, true);
             if let Some(full) = self.target.replace(fresh) {
                 let end = self.shared.space.durable_end.load(Ordering::Acquire);
-                self.shared.space.seal(full.slot, full.sealed(end), &self.shared.index);
+                self.shared
+                    .space
+                    .seal(full.slot, full.sealed(end), &self.shared.index);
             }
         }
-        self.target.as_ref().map(|target| target.room().min(PORTION.max(needed)))
+        self.target
+            .as_ref()
+            .map(|target| target.room().min(PORTION.max(needed)))
     }
 
     fn commit(&mut self, bytes: &[u8], portion: &[Live], copies: &mut Vec<(Run, Slot)>) -> io::Result<()> {
-        let Some(target) = &mut self.target else { return Ok(()) };
+        let Some(target) = &mut self.target else {
+            return Ok(());
+        };
         let mut commit = vec![0; COMMIT_HEADER_BYTES];
         let (mut check, mut former, mut run) = (0, None::<Live>, None::<Run>);
         for live in portion {
@@ -203,7 +258,11 @@ impl Cleaner<'_> {
             if !extends {
                 copies.extend(run.replace(Run::of(&entry)).map(|run| (run, target.slot)));
             }
-            let mark = if extends { Mark::Relocated } else { Mark::RelocatedRunStart };
+            let mark = if extends {
+                Mark::Relocated
+            } else {
+                Mark::RelocatedRunStart
+            };
             let header = reencode(&bytes[live.offset..live.offset + live.bytes], mark);
             check = frame::body_check(check, &header);
             commit.extend_from_slice(&header);
@@ -233,7 +292,10 @@ fn fitting(live: &[Live], room: usize) -> usize {
 
 /// The header of a copy: same stream, number, time and payload.
 fn reencode(bytes: &[u8], mark: Mark) -> [u8; RECORD_HEADER_BYTES] {
-    debug_assert!(u32_at(bytes, 4) as usize <= RECORD_BYTES_MAX, "the walk verified the record");
+    debug_assert!(
+        u32_at(bytes, 4) as usize <= RECORD_BYTES_MAX,
+        "the walk verified the record"
+    );
     let header = record::decode_header(bytes).expect("the walk verified the record");
     let record = Record {
         stream: header.stream,

@@ -20,11 +20,17 @@ pub struct Commit {
 
 impl Commit {
     pub(crate) fn done(position: Position) -> Self {
-        Self { group: None, position }
+        Self {
+            group: None,
+            position,
+        }
     }
 
     pub(crate) fn pending(group: Arc<Group>, position: Position) -> Self {
-        Self { group: Some(group), position }
+        Self {
+            group: Some(group),
+            position,
+        }
     }
 
     /// The position of the first record of the append.
@@ -43,7 +49,10 @@ impl Commit {
     /// # Cancel safety
     /// Cancel safe; the append itself goes on.
     pub fn durable(&self) -> Durable {
-        Durable { group: self.group.clone(), slot: None }
+        Durable {
+            group: self.group.clone(),
+            slot: None,
+        }
     }
 }
 
@@ -112,8 +121,9 @@ mod tests {
     #[tokio::test]
     async fn one_completion_wakes_every_waiter() {
         let group = Arc::new(Group::default());
-        let waiters: Vec<_> =
-            (0..3).map(|n| Commit::pending(group.clone(), Position::new(n)).durable()).collect();
+        let waiters: Vec<_> = (0..3)
+            .map(|n| Commit::pending(group.clone(), Position::new(n)).durable())
+            .collect();
         let joined = futures_util::future::join_all(waiters);
         let completer = std::thread::spawn(move || group.complete());
         joined.await;

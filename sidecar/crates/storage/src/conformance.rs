@@ -2,7 +2,6 @@
 //!
 //! ```no_run
 //! # async fn example() {
-//! let store = storage::memory::Store::unbounded();
 //! storage::conformance::all(&mut || {
 //!     let store = storage::memory::Store::unbounded();
 //!     Box::new(move || {
@@ -21,7 +20,8 @@ use model::{SequenceNumber, Timestamp, Uid};
 use roaring::RoaringTreemap;
 
 use crate::{
-    Class, Commit, Log, Payload, Position, Record, RecordKind, Replay, StreamId, Table, TableError, Version, footprint,
+    Class, Commit, Log, Payload, Position, Record, RecordKind, Replay, StreamId, Table, TableError, Version,
+    footprint,
 };
 
 /// What a store gives when it is opened.
@@ -58,7 +58,11 @@ fn number(sequence: u64) -> SequenceNumber {
 /// A payload that only this record has.
 pub fn payload(stream: StreamId, sequence: u64) -> Vec<u8> {
     let length = 20 + (sequence as usize * 37) % 500;
-    format!("{stream}/{sequence}/").bytes().cycle().take(length).collect()
+    format!("{stream}/{sequence}/")
+        .bytes()
+        .cycle()
+        .take(length)
+        .collect()
 }
 
 fn time(sequence: u64) -> Timestamp {
@@ -70,14 +74,29 @@ fn time(sequence: u64) -> Timestamp {
 /// # Panics
 /// When the log has no room.
 pub fn append(log: &dyn Log, stream: StreamId, kind: RecordKind, sequences: std::ops::Range<u64>) -> Commit {
-    let payloads: Vec<_> = sequences.clone().map(|sequence| payload(stream, sequence)).collect();
+    let payloads: Vec<_> = sequences
+        .clone()
+        .map(|sequence| payload(stream, sequence))
+        .collect();
     let records: Vec<_> = sequences
         .zip(&payloads)
-        .map(|(sequence, payload)| Record { stream, sequence: number(sequence), kind, time: time(sequence), payload })
+        .map(|(sequence, payload)| Record {
+            stream,
+            sequence: number(sequence),
+            kind,
+            time: time(sequence),
+            payload,
+        })
         .collect();
     let bytes = payloads.iter().map(|payload| footprint(payload.len())).sum();
-    let class = if kind.is_retained() { Class::Publish } else { Class::Settle };
-    let room = log.reserve(class, stream, bytes).expect("the suite needs little room");
+    let class = if kind.is_retained() {
+        Class::Publish
+    } else {
+        Class::Settle
+    };
+    let room = log
+        .reserve(class, stream, bytes)
+        .expect("the suite needs little room");
     log.append(room, &records)
 }
 
@@ -102,13 +121,27 @@ async fn what_was_appended_is_read_back(mut store: Store) {
     let (a, b) = (stream(1), stream(2));
     for round in 0..20 {
         append(&*log, a, RecordKind::EVENT, round * 10..round * 10 + 10);
-        append(&*log, b, RecordKind::EVENT, round..round + 1).durable().await;
+        append(&*log, b, RecordKind::EVENT, round..round + 1)
+            .durable()
+            .await;
     }
     let found = read(&*log, a, [199, 0, 57, 1_000]).await;
-    assert_eq!(found, [kept(a, 199), kept(a, 0), kept(a, 57), None], "in the order that was asked for");
+    assert_eq!(
+        found,
+        [kept(a, 199), kept(a, 0), kept(a, 57), None],
+        "in the order that was asked for"
+    );
     let all = read(&*log, b, 0..20).await;
-    assert!((0..20).zip(all).all(|(sequence, found)| found == kept(b, sequence)));
-    assert_eq!(read(&*log, stream(3), [0]).await, [None], "a stream that nobody wrote to");
+    assert!(
+        (0..20)
+            .zip(all)
+            .all(|(sequence, found)| found == kept(b, sequence))
+    );
+    assert_eq!(
+        read(&*log, stream(3), [0]).await,
+        [None],
+        "a stream that nobody wrote to"
+    );
 }
 
 async fn records_are_found_before_they_are_durable(mut store: Store) {
@@ -132,7 +165,11 @@ async fn released_and_trimmed_records_are_gone(mut store: Store) {
     log.trim_before(a, number(5));
     let live: Vec<u64> = (10..30).filter(|sequence| *sequence != 20).collect();
     for (sequence, found) in (0..30).zip(read(&*log, a, 0..30).await) {
-        let expected = if live.contains(&sequence) { kept(a, sequence) } else { None };
+        let expected = if live.contains(&sequence) {
+            kept(a, sequence)
+        } else {
+            None
+        };
         assert_eq!(found, expected, "{sequence}");
     }
 }
@@ -157,12 +194,16 @@ async fn a_record_released_before_it_is_durable_stays_dead(mut store: Store) {
 
 async fn journal_records_are_replayed_but_never_read(mut store: Store) {
     let (log, _) = begin(&mut store);
-    append(&*log, stream(1), RecordKind::JOURNAL, 7..8).durable().await;
+    append(&*log, stream(1), RecordKind::JOURNAL, 7..8)
+        .durable()
+        .await;
     assert_eq!(read(&*log, stream(1), [7]).await, [None]);
     drop(log);
     let (_log, _, mut replay) = store();
     let mut seen = Vec::new();
-    replay.records(Position::START, &mut |_, record| seen.push((record.kind, record.sequence.get())));
+    replay.records(Position::START, &mut |_, record| {
+        seen.push((record.kind, record.sequence.get()))
+    });
     assert_eq!(seen, [(RecordKind::JOURNAL, 7)]);
 }
 
@@ -187,11 +228,19 @@ async fn a_restart_shows_everything_in_order(mut store: Store) {
         assert_eq!(record.time, time(record.sequence.get()));
         seen.push((position, record.stream, record.sequence.get()));
     });
-    let expected: Vec<_> = (6..10).flat_map(|round| [(a, round * 2), (a, round * 2 + 1), (b, round)]).collect();
-    let order: Vec<_> = seen.iter().map(|(_, stream, sequence)| (*stream, *sequence)).collect();
+    let expected: Vec<_> = (6..10)
+        .flat_map(|round| [(a, round * 2), (a, round * 2 + 1), (b, round)])
+        .collect();
+    let order: Vec<_> = seen
+        .iter()
+        .map(|(_, stream, sequence)| (*stream, *sequence))
+        .collect();
     assert_eq!(order, expected, "released ones included: their owner decides");
     assert_eq!(seen[0].0, middle);
-    assert!(seen.windows(2).all(|pair| pair[0].0 < pair[1].0), "positions grow");
+    assert!(
+        seen.windows(2).all(|pair| pair[0].0 < pair[1].0),
+        "positions grow"
+    );
 }
 
 async fn what_nobody_retains_is_dead(mut store: Store) {
@@ -212,7 +261,9 @@ async fn what_is_retained_is_read_after_a_restart(mut store: Store) {
     let (log, _) = begin(&mut store);
     let a = stream(1);
     for sequence in 0..40 {
-        append(&*log, a, RecordKind::EVENT, sequence..sequence + 1).durable().await;
+        append(&*log, a, RecordKind::EVENT, sequence..sequence + 1)
+            .durable()
+            .await;
     }
     drop(log);
     let (log, _, mut replay) = store();
@@ -233,7 +284,10 @@ async fn positions_go_on_after_a_restart(mut store: Store) {
     drop(log);
     let (log, _) = begin(&mut store);
     assert_eq!(log.end(), end);
-    assert_eq!(append(&*log, stream(1), RecordKind::JOURNAL, 3..4).position(), end);
+    assert_eq!(
+        append(&*log, stream(1), RecordKind::JOURNAL, 3..4).position(),
+        end
+    );
 }
 
 async fn usage_follows_what_lives(mut store: Store) {
@@ -255,10 +309,19 @@ async fn a_table_is_replaced_only_by_who_saw_its_last_version(mut store: Store) 
     let set = |expected, value: &'static str| table.compare_and_set("snapshot", expected, Bytes::from(value));
     let first = set(None, "one").await.expect("the key is free");
     let conflict = set(None, "two").await;
-    assert_eq!(conflict, Err(TableError::Conflict { expected: None, found: Some(first) }));
+    assert_eq!(
+        conflict,
+        Err(TableError::Conflict {
+            expected: None,
+            found: Some(first)
+        })
+    );
     let second = set(Some(first), "two").await.expect("nobody else wrote");
     assert!(second > first);
-    assert!(matches!(set(Some(first), "three").await, Err(TableError::Conflict { .. })));
+    assert!(matches!(
+        set(Some(first), "three").await,
+        Err(TableError::Conflict { .. })
+    ));
     let refused = table.compare_and_set("Not/A.Key", None, Bytes::new()).await;
     assert_eq!(refused, Err(TableError::Key(String::from("Not/A.Key"))));
 }
@@ -267,12 +330,24 @@ async fn a_table_survives_a_restart(mut store: Store) {
     let (log, table) = begin(&mut store);
     let mut version: Option<Version> = None;
     for value in ["a", "b", "c"] {
-        version = Some(table.compare_and_set("k", version, Bytes::from(value)).await.expect("nobody else writes"));
+        version = Some(
+            table
+                .compare_and_set("k", version, Bytes::from(value))
+                .await
+                .expect("nobody else writes"),
+        );
     }
-    table.compare_and_set("other", None, Bytes::from("x")).await.expect("nobody else writes");
+    table
+        .compare_and_set("other", None, Bytes::from("x"))
+        .await
+        .expect("nobody else writes");
     drop((log, table));
     let (_log, table, _) = store();
-    let found: Vec<_> = table.snapshot().into_iter().map(|entry| (entry.key, entry.version, entry.value)).collect();
+    let found: Vec<_> = table
+        .snapshot()
+        .into_iter()
+        .map(|entry| (entry.key, entry.version, entry.value))
+        .collect();
     let expected = [
         (String::from("k"), version.expect("it was set"), Bytes::from("c")),
         (String::from("other"), Version(1), Bytes::from("x")),

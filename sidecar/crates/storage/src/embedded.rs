@@ -35,8 +35,8 @@ use crate::space::{Sizes, Space, Spare, State};
 use crate::sync::Durability;
 use crate::writer::Cursor;
 use crate::{
-    Class, Commit, Full, Log, Payload, Position, ReadError, Record, RecordView, Replay, Reservation, StreamId,
-    StreamUsage, Usage, catalog, cleaner, reader, writer,
+    Class, Commit, Full, Log, Payload, Position, ReadError, Record, RecordView, Replay, Reservation,
+    StreamId, StreamUsage, Usage, catalog, cleaner, reader, writer,
 };
 
 /// What may be chosen about a log.
@@ -75,7 +75,12 @@ impl Default for Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { capacity, stream_quota, segment, on_fatal: _ } = self;
+        let Self {
+            capacity,
+            stream_quota,
+            segment,
+            on_fatal: _,
+        } = self;
         formatter
             .debug_struct("Options")
             .field("capacity", capacity)
@@ -89,12 +94,23 @@ impl Options {
     fn sizes(&self) -> Result<(u32, u64), OpenError> {
         let capacity = self.capacity.get();
         let room_for_groups = (capacity / 8).min(2 << 20);
-        let usual = (capacity / 16).clamp(SEGMENT_MIN, SEGMENT_MAX).max(room_for_groups) / 4096 * 4096;
+        let usual = (capacity / 16)
+            .clamp(SEGMENT_MIN, SEGMENT_MAX)
+            .max(room_for_groups)
+            / 4096
+            * 4096;
         let segment = self.segment.map_or(usual, ByteCount::get);
-        let least = if self.segment.is_some() { segment * 8 } else { CAPACITY_MIN.get() };
+        let least = if self.segment.is_some() {
+            segment * 8
+        } else {
+            CAPACITY_MIN.get()
+        };
         let segment = u32::try_from(segment).unwrap_or(u32::MAX);
         if capacity < least || !segment.is_multiple_of(4096) || (segment as usize) < 4 * DATA_START {
-            return Err(OpenError::Capacity { given: capacity, least });
+            return Err(OpenError::Capacity {
+                given: capacity,
+                least,
+            });
         }
         Ok((segment, capacity - table_bytes(capacity)))
     }
@@ -120,7 +136,9 @@ pub fn open(
 ) -> Result<(Arc<EmbeddedLog>, Arc<EmbeddedTable>, Replay), OpenError> {
     let disk = OsDisk::new(dir).map_err(io_error(format!("creating {}", dir.display())))?;
     open_on(Arc::new(disk), options, scope, clock, registry).map_err(|error| match error {
-        OpenError::InUse { .. } => OpenError::InUse { dir: dir.display().to_string() },
+        OpenError::InUse { .. } => OpenError::InUse {
+            dir: dir.display().to_string(),
+        },
         other => other,
     })
 }
@@ -136,7 +154,13 @@ pub fn open_on(
     clock: &Clock,
     registry: &Registry,
 ) -> Result<(Arc<EmbeddedLog>, Arc<EmbeddedTable>, Replay), OpenError> {
-    let opened = open_unscoped(disk, options, clock, &Metrics::register(registry), Durability::default())?;
+    let opened = open_unscoped(
+        disk,
+        options,
+        clock,
+        &Metrics::register(registry),
+        Durability::default(),
+    )?;
     let (threads, watched) = (opened.0.threads.clone(), scope.clone());
     scope.spawn("storage", async move {
         watched.cancelled().await;
@@ -160,12 +184,19 @@ pub(crate) fn open_unscoped(
     let (log_dir, table_dir) = (PathBuf::from("log/0"), PathBuf::from("table/0"));
     let lock = take_lock(&*disk)?;
     for dir in [&log_dir, &table_dir] {
-        disk.create_dir(dir).map_err(io_error(format!("creating {}", dir.display())))?;
+        disk.create_dir(dir)
+            .map_err(io_error(format!("creating {}", dir.display())))?;
     }
     let capacity = options.capacity.get();
     let table_max = table_bytes(capacity) / 4;
-    let table =
-        EmbeddedTable::open(disk.clone(), table_dir, table_max, durability, metrics.clone(), lock.clone())?;
+    let table = EmbeddedTable::open(
+        disk.clone(),
+        table_dir,
+        table_max,
+        durability,
+        metrics.clone(),
+        lock.clone(),
+    )?;
     let recovered = recovery::recover(&*disk, &log_dir, durability)?;
     report(&recovered, metrics);
     metrics.capacity.set(i64::try_from(capacity).unwrap_or(i64::MAX));
@@ -193,19 +224,30 @@ pub(crate) fn open_unscoped(
         on_fatal: options.on_fatal,
     });
     let cursor = cursor(&shared, recovered.active)?;
-    shared.space.open_room.store(cursor.room() as u64, Ordering::Release);
+    shared
+        .space
+        .open_room
+        .store(cursor.room() as u64, Ordering::Release);
     shared.space.recount(&shared.index);
-    let replay = EmbeddedReplay { shared: shared.clone(), history: recovered.history, end: recovered.end };
+    let replay = EmbeddedReplay {
+        shared: shared.clone(),
+        history: recovered.history,
+        end: recovered.end,
+    };
     let threads = Arc::new(Threads::start(&shared, disk, cursor, lock)?);
-    Ok((Arc::new(EmbeddedLog { shared, threads }), Arc::new(table), Replay::new(replay)))
+    Ok((
+        Arc::new(EmbeddedLog { shared, threads }),
+        Arc::new(table),
+        Replay::new(replay),
+    ))
 }
 
 fn take_lock(disk: &dyn Disk) -> Result<Arc<dyn Any + Send + Sync>, OpenError> {
     match disk.lock(Path::new("LOCK")) {
         Ok(lock) => Ok(Arc::from(lock)),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            Err(OpenError::InUse { dir: String::from("the data directory") })
-        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(OpenError::InUse {
+            dir: String::from("the data directory"),
+        }),
         Err(error) => Err(io_error("locking the data")(error)),
     }
 }
@@ -213,11 +255,17 @@ fn take_lock(disk: &dyn Disk) -> Result<Arc<dyn Any + Send + Sync>, OpenError> {
 fn report(recovered: &Recovered, metrics: &Metrics) {
     for (slot, commits) in &recovered.damaged {
         metrics.damage.inc_by(u64::from(*commits));
-        tracing::error!(slot, commits, "the log is damaged: what was durable does not verify any more");
+        tracing::error!(
+            slot,
+            commits,
+            "the log is damaged: what was durable does not verify any more"
+        );
     }
     metrics.torn_tails.inc_by(u64::from(recovered.torn_tails));
     if recovered.torn_tails > 0 {
-        tracing::warn!("an unfinished commit was cut off at the end of the log; it had not been acknowledged");
+        tracing::warn!(
+            "an unfinished commit was cut off at the end of the log; it had not been acknowledged"
+        );
     }
 }
 
@@ -226,7 +274,11 @@ fn report(recovered: &Recovered, metrics: &Metrics) {
 fn cursor(shared: &Shared, active: Option<recovery::Active>) -> Result<Cursor, OpenError> {
     let epoch = shared.space.sizes.epoch;
     if let Some(active) = active {
-        let spare = Spare { slot: active.slot, header: active.header, file: active.file };
+        let spare = Spare {
+            slot: active.slot,
+            header: active.header,
+            file: active.file,
+        };
         return Ok(Cursor::resumed(spare, epoch, &active.tail, active.first_ordinal));
     }
     let spare = match shared.space.take_for_cleaner(&shared.index) {
@@ -308,12 +360,20 @@ impl EmbeddedLog {
 
 impl Log for EmbeddedLog {
     fn reserve(&self, class: Class, stream: StreamId, bytes: usize) -> Result<Reservation, Full> {
-        self.check_room(class, stream, bytes).map_err(|full| self.shared.metrics.refuse(full))?;
-        Ok(Reservation::new(&self.shared.reserved, class, frame::commit_bytes(bytes) as u64))
+        self.check_room(class, stream, bytes)
+            .map_err(|full| self.shared.metrics.refuse(full))?;
+        Ok(Reservation::new(
+            &self.shared.reserved,
+            class,
+            frame::commit_bytes(bytes) as u64,
+        ))
     }
 
     fn append(&self, reservation: Reservation, records: &[Record<'_>]) -> Commit {
-        let bytes: usize = records.iter().map(|record| crate::footprint(record.payload.len())).sum();
+        let bytes: usize = records
+            .iter()
+            .map(|record| crate::footprint(record.payload.len()))
+            .sum();
         self.shared.queued.fetch_add(bytes as u64, Ordering::AcqRel);
         self.shared.group_commit.append(reservation.class(), records)
     }
@@ -399,15 +459,32 @@ impl Threads {
         };
         let (for_writer, for_cleaner) = (shared.clone(), shared.clone());
         let writer = spawn("log-writer", Box::new(move || writer::run(&for_writer, cursor)))?;
-        let cleaner = spawn("log-cleaner", Box::new(move || cleaner::run(&for_cleaner, &*disk)))?;
-        let running = Running { writer, cleaner, _lock: lock };
-        Ok(Self { shared: shared.clone(), running: Mutex::new(Some(running)) })
+        let cleaner = spawn(
+            "log-cleaner",
+            Box::new(move || cleaner::run(&for_cleaner, &*disk)),
+        )?;
+        let running = Running {
+            writer,
+            cleaner,
+            _lock: lock,
+        };
+        Ok(Self {
+            shared: shared.clone(),
+            running: Mutex::new(Some(running)),
+        })
     }
 
     fn close(&self) {
         // Whoever comes second waits for the first.
         let mut running = self.running.lock();
-        let Some(Running { writer, cleaner, _lock }) = running.take() else { return };
+        let Some(Running {
+            writer,
+            cleaner,
+            _lock,
+        }) = running.take()
+        else {
+            return;
+        };
         self.shared.group_commit.close();
         let written = writer.join();
         self.shared.space.stop();

@@ -49,7 +49,10 @@ impl FaultyDisk {
     }
 
     fn wrap(&self, inner: Arc<dyn File>) -> Arc<dyn File> {
-        Arc::new(FaultyFile { inner, faults: self.faults.clone() })
+        Arc::new(FaultyFile {
+            inner,
+            faults: self.faults.clone(),
+        })
     }
 }
 
@@ -67,7 +70,11 @@ impl Faults {
     }
 
     fn take_room(&self, bytes: u64) -> io::Result<()> {
-        let taken = self.room.fetch_update(Ordering::AcqRel, Ordering::Acquire, |room| room.checked_sub(bytes));
+        let taken = self
+            .room
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |room| {
+                room.checked_sub(bytes)
+            });
         taken.map(|_| ()).map_err(|_| io::ErrorKind::StorageFull.into())
     }
 }
@@ -122,7 +129,11 @@ impl File for FaultyFile {
     }
 
     fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
-        if self.faults.cold.load(Ordering::Acquire) { Ok(false) } else { self.read_at(buffer, offset).map(|()| true) }
+        if self.faults.cold.load(Ordering::Acquire) {
+            Ok(false)
+        } else {
+            self.read_at(buffer, offset).map(|()| true)
+        }
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

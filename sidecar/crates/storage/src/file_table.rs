@@ -50,7 +50,10 @@ struct Key {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("EmbeddedTable").field("dir", &self.dir).finish_non_exhaustive()
+        formatter
+            .debug_struct("EmbeddedTable")
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,17 +66,36 @@ impl EmbeddedTable {
         metrics: Metrics,
         lock: Arc<dyn Any + Send + Sync>,
     ) -> Result<Self, OpenError> {
-        let inner = Inner { disk, dir, durability, metrics, bytes_max, keys: Mutex::default(), _lock: lock };
-        let names = inner.disk.list(&inner.dir).map_err(io_error("listing the table"))?;
-        let mut keys: Vec<String> = names.iter().filter_map(|name| Some(name.rsplit_once('.')?.0.to_owned())).collect();
+        let inner = Inner {
+            disk,
+            dir,
+            durability,
+            metrics,
+            bytes_max,
+            keys: Mutex::default(),
+            _lock: lock,
+        };
+        let names = inner
+            .disk
+            .list(&inner.dir)
+            .map_err(io_error("listing the table"))?;
+        let mut keys: Vec<String> = names
+            .iter()
+            .filter_map(|name| Some(name.rsplit_once('.')?.0.to_owned()))
+            .collect();
         keys.sort_unstable();
         keys.dedup();
         for key in keys {
             let Some(entry) = inner.newest(&key) else { continue };
-            let known = Key { version: entry.version, bytes: entry.value.len() as u64 };
+            let known = Key {
+                version: entry.version,
+                bytes: entry.value.len() as u64,
+            };
             inner.keys.lock().insert(key, known);
         }
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 }
 
@@ -91,7 +113,10 @@ impl Table for EmbeddedTable {
     ) -> BoxFuture<'static, Result<Version, TableError>> {
         let (inner, key) = (self.inner.clone(), key.to_owned());
         async move {
-            let failed = TableError::Io { key: key.clone(), reason: String::from("the task was stopped") };
+            let failed = TableError::Io {
+                key: key.clone(),
+                reason: String::from("the task was stopped"),
+            };
             let set = tokio::task::spawn_blocking(move || inner.set(&key, expected, &value));
             set.await.unwrap_or(Err(failed))
         }
@@ -107,14 +132,30 @@ impl Inner {
         if found != expected {
             return Err(TableError::Conflict { expected, found });
         }
-        let others: u64 = keys.iter().filter(|(other, _)| *other != key).map(|(_, known)| known.bytes).sum();
+        let others: u64 = keys
+            .iter()
+            .filter(|(other, _)| *other != key)
+            .map(|(_, known)| known.bytes)
+            .sum();
         if others + value.len() as u64 > self.bytes_max {
-            return Err(TableError::Full { bytes: value.len(), limit: self.bytes_max });
+            return Err(TableError::Full {
+                bytes: value.len(),
+                limit: self.bytes_max,
+            });
         }
         let version = Version(found.map_or(1, |version| version.0 + 1));
         let written = self.write(key, version, value);
-        written.map_err(|error| TableError::Io { key: key.to_owned(), reason: error.to_string() })?;
-        keys.insert(key.to_owned(), Key { version, bytes: value.len() as u64 });
+        written.map_err(|error| TableError::Io {
+            key: key.to_owned(),
+            reason: error.to_string(),
+        })?;
+        keys.insert(
+            key.to_owned(),
+            Key {
+                version,
+                bytes: value.len() as u64,
+            },
+        );
         Ok(version)
     }
 
@@ -136,7 +177,10 @@ impl Inner {
         let stored = [Version(0), Version(1)].map(|parity| self.stored(key, parity));
         if stored.iter().any(|stored| matches!(stored, Stored::Damaged)) {
             self.metrics.damage.inc();
-            tracing::error!(key, "a stored value does not verify; the version before it is used");
+            tracing::error!(
+                key,
+                "a stored value does not verify; the version before it is used"
+            );
         }
         let values = stored.into_iter().filter_map(|stored| match stored {
             Stored::Value(entry) => Some(entry),
@@ -146,12 +190,16 @@ impl Inner {
     }
 
     fn stored(&self, key: &str, parity: Version) -> Stored {
-        let Ok(file) = self.disk.open(&self.path(key, parity)) else { return Stored::Absent };
+        let Ok(file) = self.disk.open(&self.path(key, parity)) else {
+            return Stored::Absent;
+        };
         let read = file.bytes().and_then(|length| {
             let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
             file.read_at(&mut bytes, 0).map(|()| bytes)
         });
-        read.ok().and_then(|bytes| decode(key, &bytes.into())).map_or(Stored::Damaged, Stored::Value)
+        read.ok()
+            .and_then(|bytes| decode(key, &bytes.into()))
+            .map_or(Stored::Damaged, Stored::Value)
     }
 }
 
@@ -181,7 +229,11 @@ fn decode(key: &str, bytes: &Bytes) -> Option<Entry> {
         return None;
     }
     let version = Version(u64_at(head, 8));
-    Some(Entry { key: key.to_owned(), version, value: bytes.slice(HEAD_BYTES..) })
+    Some(Entry {
+        key: key.to_owned(),
+        version,
+        value: bytes.slice(HEAD_BYTES..),
+    })
 }
 
 fn checksum(key: &str, bytes: &[u8]) -> u32 {

@@ -60,8 +60,13 @@ impl Batch {
 /// What a batch becomes when it is taken: whether it fits where the writer stands decides about its header.
 pub(crate) trait Framing {
     /// The header for a commit of all of it, or `None` to have it framed later.
-    fn header(&mut self, first_ordinal: u64, records: u32, body_bytes: u32, body_check: u32)
-    -> Option<[u8; COMMIT_HEADER_BYTES]>;
+    fn header(
+        &mut self,
+        first_ordinal: u64,
+        records: u32,
+        body_bytes: u32,
+        body_check: u32,
+    ) -> Option<[u8; COMMIT_HEADER_BYTES]>;
 }
 
 #[derive(Debug)]
@@ -86,7 +91,9 @@ impl State {
     fn barrier(&self, position: Position) -> Commit {
         let gathering = (!self.gathering.items.is_empty()).then_some(&self.gathering.group);
         let last = gathering.or(self.committing.as_ref().map(|batch| &batch.group));
-        last.map_or(Commit::done(position), |group| Commit::pending(group.clone(), position))
+        last.map_or(Commit::done(position), |group| {
+            Commit::pending(group.clone(), position)
+        })
     }
 }
 
@@ -103,13 +110,20 @@ impl GroupCommit {
             closed: false,
             spare: None,
         };
-        Self { state: Mutex::new(state), filled: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            filled: Condvar::new(),
+        }
     }
 
     /// Adds `records` as one group.
     pub(crate) fn append(&self, class: Class, records: &[Record<'_>]) -> Commit {
         // Checksums are the expensive part; they need no lock.
-        let headers: SmallVec<[_; 4]> = records.iter().enumerate().map(|(n, record)| header(n, record)).collect();
+        let headers: SmallVec<[_; 4]> = records
+            .iter()
+            .enumerate()
+            .map(|(n, record)| header(n, record))
+            .collect();
         let mut state = self.state.lock();
         let position = Position::new(state.end);
         if records.is_empty() {
@@ -183,7 +197,9 @@ impl GroupCommit {
         let state = self.state.lock();
         let committing = state.committing.clone();
         let gathering = &state.gathering;
-        fill(&gathering.items, stream, wanted, |item| payload(&Bytes::copy_from_slice(slice(&gathering.bytes, item))));
+        fill(&gathering.items, stream, wanted, |item| {
+            payload(&Bytes::copy_from_slice(slice(&gathering.bytes, item)))
+        });
         drop(state);
         if let Some(batch) = committing {
             fill(&batch.items, stream, wanted, |item| {
@@ -217,7 +233,10 @@ fn fill(
 ) {
     let retained = |item: &&Item| item.stream == stream && item.kind.is_retained();
     for item in items.iter().filter(retained) {
-        for (_, found) in wanted.iter_mut().filter(|(sequence, _)| *sequence == item.sequence) {
+        for (_, found) in wanted
+            .iter_mut()
+            .filter(|(sequence, _)| *sequence == item.sequence)
+        {
             *found = read(item);
         }
     }
@@ -226,7 +245,13 @@ fn fill(
 impl Gathering {
     fn new(mut bytes: BytesMut, items: Vec<Item>) -> Self {
         bytes.resize(COMMIT_HEADER_BYTES, 0);
-        Self { bytes, items, body_check: 0, urgent: false, group: Arc::default() }
+        Self {
+            bytes,
+            items,
+            body_check: 0,
+            urgent: false,
+            group: Arc::default(),
+        }
     }
 
     fn add(&mut self, header: &[u8], record: &Record<'_>, group_start: bool) {
@@ -246,7 +271,12 @@ impl Gathering {
     fn into_batch(mut self, end: u64, framing: &mut dyn Framing) -> Batch {
         let first_ordinal = end - self.items.len() as u64;
         let body_bytes = self.bytes.len() - COMMIT_HEADER_BYTES;
-        let header = framing.header(first_ordinal, self.items.len() as u32, body_bytes as u32, self.body_check);
+        let header = framing.header(
+            first_ordinal,
+            self.items.len() as u32,
+            body_bytes as u32,
+            self.body_check,
+        );
         if let Some(header) = header {
             self.bytes[..COMMIT_HEADER_BYTES].copy_from_slice(&header);
             self.bytes.resize(frame::commit_bytes(body_bytes), 0);

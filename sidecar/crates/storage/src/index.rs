@@ -153,7 +153,9 @@ impl Index {
         if follows && stream.extend_newest(entry) {
             return;
         }
-        stream.runs.insert(entry.sequence, LiveRun::of(&Run::of(entry), entry.slot));
+        stream
+            .runs
+            .insert(entry.sequence, LiveRun::of(&Run::of(entry), entry.slot));
     }
 
     /// Adds a run that recovery found, with all its records alive.
@@ -170,7 +172,13 @@ impl Index {
             let records = u64::from(run.records).min(numbers);
             let bytes = u64::from(run.bytes) * records / u64::from(run.records.max(1));
             stream.live.insert_range(first..=last);
-            let part = Run { first, last, records: records as u32, bytes: bytes as u32, ..*run };
+            let part = Run {
+                first,
+                last,
+                records: records as u32,
+                bytes: bytes as u32,
+                ..*run
+            };
             stream.runs.insert(first, LiveRun::of(&part, slot));
             stream.bytes += bytes;
             self.live_bytes += bytes;
@@ -192,15 +200,29 @@ impl Index {
 
     /// The streams that have a live record.
     pub(crate) fn streams(&self) -> Vec<StreamId> {
-        self.streams.iter().filter(|(_, stream)| !stream.runs.is_empty()).map(|(id, _)| *id).collect()
+        self.streams
+            .iter()
+            .filter(|(_, stream)| !stream.runs.is_empty())
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     fn recount(&mut self, id: StreamId, first: u64) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
-        let Some(run) = stream.runs.get_mut(&first) else { return };
-        let live = stream.live.range_cardinality(first..=run.last).min(u64::from(run.live));
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let Some(run) = stream.runs.get_mut(&first) else {
+            return;
+        };
+        let live = stream
+            .live
+            .range_cardinality(first..=run.last)
+            .min(u64::from(run.live));
         let bytes = u64::from(run.live_bytes) * live / u64::from(run.live.max(1));
-        let gone = Liveness { records: u64::from(run.live) - live, bytes: u64::from(run.live_bytes) - bytes };
+        let gone = Liveness {
+            records: u64::from(run.live) - live,
+            bytes: u64::from(run.live_bytes) - bytes,
+        };
         (run.live, run.live_bytes) = (live as u32, bytes as u32);
         let slot = run.slot;
         if live == 0 {
@@ -223,8 +245,12 @@ impl Index {
     }
 
     fn take_one(&mut self, id: StreamId, sequence: u64) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
-        let Some((&first, run)) = stream.runs.range_mut(..=sequence).next_back() else { return };
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let Some((&first, run)) = stream.runs.range_mut(..=sequence).next_back() else {
+            return;
+        };
         if sequence > run.last || run.live == 0 {
             return;
         }
@@ -235,7 +261,14 @@ impl Index {
         if run.live == 0 {
             stream.runs.remove(&first);
         }
-        self.take(id, slot, Liveness { records: 1, bytes: u64::from(bytes) });
+        self.take(
+            id,
+            slot,
+            Liveness {
+                records: 1,
+                bytes: u64::from(bytes),
+            },
+        );
     }
 
     /// Every record of the stream below `before` is dead. Returns whether some segment lost its last live record.
@@ -268,16 +301,20 @@ impl Index {
 
     /// Whether a record lives, and where.
     pub(crate) fn find(&self, id: StreamId, sequence: u64) -> Lookup {
-        let Some(stream) = self.streams.get(&id) else { return Lookup::Later };
+        let Some(stream) = self.streams.get(&id) else {
+            return Lookup::Later;
+        };
         if !stream.live.contains(sequence) {
             let early = sequence < stream.trimmed || stream.released_early.contains(sequence);
             let later = !early && stream.last.is_none_or(|last| sequence > last);
             return if later { Lookup::Later } else { Lookup::Dead };
         }
         match stream.runs.range(..=sequence).next_back() {
-            Some((_, run)) if sequence <= run.last => {
-                Lookup::At(Place { slot: run.slot, offset: run.offset, span: run.span })
-            }
+            Some((_, run)) if sequence <= run.last => Lookup::At(Place {
+                slot: run.slot,
+                offset: run.offset,
+                span: run.span,
+            }),
             _ => Lookup::Lost,
         }
     }
@@ -298,8 +335,13 @@ impl Index {
             self.forget_runs(id, source);
         }
         for (run, target) in copies {
-            let Some(stream) = self.streams.get_mut(&run.stream) else { continue };
-            let live = stream.live.range_cardinality(run.first..=run.last).min(u64::from(run.records));
+            let Some(stream) = self.streams.get_mut(&run.stream) else {
+                continue;
+            };
+            let live = stream
+                .live
+                .range_cardinality(run.first..=run.last)
+                .min(u64::from(run.records));
             if live == 0 {
                 continue;
             }
@@ -316,7 +358,9 @@ impl Index {
     }
 
     fn forget_runs(&mut self, id: StreamId, slot: Slot) {
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
         let mut gone = Liveness::default();
         stream.runs.retain(|_, run| {
             let here = run.slot == slot;
@@ -346,8 +390,13 @@ impl Index {
 
     /// What one stream keeps.
     pub(crate) fn usage(&self, id: StreamId) -> StreamUsage {
-        let Some(stream) = self.streams.get(&id) else { return StreamUsage::default() };
-        StreamUsage { records: stream.live.len(), bytes: stream.bytes }
+        let Some(stream) = self.streams.get(&id) else {
+            return StreamUsage::default();
+        };
+        StreamUsage {
+            records: stream.live.len(),
+            bytes: stream.bytes,
+        }
     }
 }
 
@@ -373,7 +422,9 @@ impl Stream {
     }
 
     fn extend_newest(&mut self, entry: &Entry) -> bool {
-        let Some(mut newest) = self.runs.last_entry() else { return false };
+        let Some(mut newest) = self.runs.last_entry() else {
+            return false;
+        };
         let run = newest.get_mut();
         let span = (entry.offset + entry.bytes).saturating_sub(run.offset);
         let behind = entry.offset >= run.offset + run.span;
@@ -390,7 +441,21 @@ impl Stream {
 
 impl LiveRun {
     fn of(run: &Run, slot: Slot) -> Self {
-        let Run { last, offset, span, records, bytes, .. } = *run;
-        Self { last, slot, offset, span, live: records, live_bytes: bytes }
+        let Run {
+            last,
+            offset,
+            span,
+            records,
+            bytes,
+            ..
+        } = *run;
+        Self {
+            last,
+            slot,
+            offset,
+            span,
+            live: records,
+            live_bytes: bytes,
+        }
     }
 }

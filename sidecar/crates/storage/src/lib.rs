@@ -8,11 +8,13 @@
 mod catalog;
 mod cleaner;
 mod commit;
-pub mod disk;
 pub mod conformance;
+pub mod disk;
 pub mod embedded;
 pub mod faulty;
 mod file_table;
+#[doc(hidden)]
+pub mod fuzzing;
 mod group_commit;
 mod index;
 mod log;
@@ -33,15 +35,17 @@ mod writer;
 mod crash_images;
 #[cfg(test)]
 mod damage;
+#[cfg(test)]
+mod properties;
 
 pub use commit::{Commit, Durable};
 pub use embedded::EmbeddedLog;
 pub use file_table::EmbeddedTable;
 pub use log::{
-    Class, Full, Log, Payload, Position, RECORD_BYTES_MAX, ReadError, Record, RecordKind, Reservation, StreamId,
-    StreamUsage, Usage, footprint,
+    Class, Full, Log, Payload, Position, RECORD_BYTES_MAX, ReadError, Record, RecordKind, Reservation,
+    StreamId, StreamUsage, Usage, footprint,
 };
 pub use recovery::OpenError;
-pub use shared::OnFatal;
 pub use replay::{RecordView, Replay};
+pub use shared::OnFatal;
 pub use table::{Entry, Table, TableError, Version};

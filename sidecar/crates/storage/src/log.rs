@@ -128,12 +128,20 @@ pub struct Reservation {
 
 impl Reservation {
     pub(crate) fn unlimited(class: Class) -> Self {
-        Self { outstanding: None, class, bytes: 0 }
+        Self {
+            outstanding: None,
+            class,
+            bytes: 0,
+        }
     }
 
     pub(crate) fn new(outstanding: &Arc<AtomicU64>, class: Class, bytes: u64) -> Self {
         outstanding.fetch_add(bytes, Ordering::AcqRel);
-        Self { outstanding: Some(outstanding.clone()), class, bytes }
+        Self {
+            outstanding: Some(outstanding.clone()),
+            class,
+            bytes,
+        }
     }
 
     pub(crate) fn class(&self) -> Class {

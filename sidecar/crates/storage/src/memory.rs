@@ -37,15 +37,32 @@ impl Store {
 
     /// A store that refuses publishes once live records occupy `capacity`, or those of one stream `stream_quota`.
     pub fn bounded(capacity: ByteCount, stream_quota: ByteCount) -> Self {
-        let state = State { capacity: capacity.0, stream_quota: stream_quota.0, ..State::default() };
-        Self { state: Arc::new(Mutex::new(state)), table: Arc::default() }
+        let state = State {
+            capacity: capacity.0,
+            stream_quota: stream_quota.0,
+            ..State::default()
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            table: Arc::default(),
+        }
     }
 
     /// The log and table of the store, and the replay with which an owner begins.
     pub fn open(&self) -> (Arc<MemoryLog>, Arc<MemoryTable>, Replay) {
-        let log = MemoryLog { state: self.state.clone() };
-        let table = MemoryTable { entries: self.table.clone() };
-        (Arc::new(log), Arc::new(table), Replay::new(MemoryReplay { state: self.state.clone() }))
+        let log = MemoryLog {
+            state: self.state.clone(),
+        };
+        let table = MemoryTable {
+            entries: self.table.clone(),
+        };
+        (
+            Arc::new(log),
+            Arc::new(table),
+            Replay::new(MemoryReplay {
+                state: self.state.clone(),
+            }),
+        )
     }
 }
 
@@ -78,7 +95,9 @@ struct Stored {
 
 impl State {
     fn remove(&mut self, stream: StreamId, sequence: SequenceNumber) {
-        let Some(kept) = self.streams.get_mut(&stream) else { return };
+        let Some(kept) = self.streams.get_mut(&stream) else {
+            return;
+        };
         if let Some((_, payload)) = kept.records.remove(&sequence) {
             let bytes = crate::footprint(payload.len()) as u64;
             kept.bytes -= bytes;
@@ -89,7 +108,11 @@ impl State {
     fn insert(&mut self, stored: &Stored) {
         let bytes = crate::footprint(stored.payload.len()) as u64;
         let stream = self.streams.entry(stored.stream).or_default();
-        if stream.records.insert(stored.sequence, (stored.time, stored.payload.clone())).is_none() {
+        if stream
+            .records
+            .insert(stored.sequence, (stored.time, stored.payload.clone()))
+            .is_none()
+        {
             stream.bytes += bytes;
             self.live_bytes += bytes;
         }
@@ -152,14 +175,23 @@ impl Log for MemoryLog {
 
     fn trim_before(&self, stream: StreamId, sequence: SequenceNumber) {
         let mut state = self.state.lock();
-        let Some(kept) = state.streams.get(&stream) else { return };
-        let dead: Vec<_> = kept.records.range(..sequence).map(|(sequence, _)| *sequence).collect();
-        dead.into_iter().for_each(|sequence| state.remove(stream, sequence));
+        let Some(kept) = state.streams.get(&stream) else {
+            return;
+        };
+        let dead: Vec<_> = kept
+            .records
+            .range(..sequence)
+            .map(|(sequence, _)| *sequence)
+            .collect();
+        dead.into_iter()
+            .for_each(|sequence| state.remove(stream, sequence));
     }
 
     fn release(&self, stream: StreamId, sequences: &[SequenceNumber]) {
         let mut state = self.state.lock();
-        sequences.iter().for_each(|sequence| state.remove(stream, *sequence));
+        sequences
+            .iter()
+            .for_each(|sequence| state.remove(stream, *sequence));
     }
 
     fn end(&self) -> Position {
@@ -170,7 +202,12 @@ impl Log for MemoryLog {
         let mut state = self.state.lock();
         let marks = state.owners.entry(owner).or_default();
         *marks = (marks.1, position);
-        let floor = state.owners.values().map(|marks| marks.0).min().unwrap_or_default();
+        let floor = state
+            .owners
+            .values()
+            .map(|marks| marks.0)
+            .min()
+            .unwrap_or_default();
         state.history = state.history.split_off(&floor.get());
     }
 
@@ -185,8 +222,13 @@ impl Log for MemoryLog {
 
     fn stream_usage(&self, stream: StreamId) -> StreamUsage {
         let state = self.state.lock();
-        let Some(stream) = state.streams.get(&stream) else { return StreamUsage::default() };
-        StreamUsage { records: stream.records.len() as u64, bytes: stream.bytes }
+        let Some(stream) = state.streams.get(&stream) else {
+            return StreamUsage::default();
+        };
+        StreamUsage {
+            records: stream.records.len() as u64,
+            bytes: stream.bytes,
+        }
     }
 }
 
@@ -197,11 +239,31 @@ struct MemoryReplay {
 impl Source for MemoryReplay {
     fn records(&mut self, from: Position, visit: &mut dyn FnMut(Position, RecordView<'_>)) {
         // A copy, so that the visitor may use the log.
-        let history: Vec<_> =
-            self.state.lock().history.range(from.get()..).map(|(at, stored)| (*at, stored.clone())).collect();
+        let history: Vec<_> = self
+            .state
+            .lock()
+            .history
+            .range(from.get()..)
+            .map(|(at, stored)| (*at, stored.clone()))
+            .collect();
         for (ordinal, stored) in &history {
-            let Stored { stream, sequence, kind, time, ref payload } = *stored;
-            visit(Position::new(*ordinal), RecordView { stream, sequence, kind, time, payload });
+            let Stored {
+                stream,
+                sequence,
+                kind,
+                time,
+                ref payload,
+            } = *stored;
+            visit(
+                Position::new(*ordinal),
+                RecordView {
+                    stream,
+                    sequence,
+                    kind,
+                    time,
+                    payload,
+                },
+            );
         }
     }
 
@@ -216,7 +278,8 @@ impl Source for MemoryReplay {
             let gone = kept.records.keys().filter(|sequence| !is_live(stream, sequence));
             dead.extend(gone.map(|sequence| (*stream, *sequence)));
         }
-        dead.into_iter().for_each(|(stream, sequence)| state.remove(stream, sequence));
+        dead.into_iter()
+            .for_each(|(stream, sequence)| state.remove(stream, sequence));
     }
 }
 
@@ -235,7 +298,14 @@ impl MemoryTable {
             return Err(TableError::Conflict { expected, found });
         }
         let version = Version(found.map_or(1, |version| version.0 + 1));
-        entries.insert(key.to_owned(), Entry { key: key.to_owned(), version, value });
+        entries.insert(
+            key.to_owned(),
+            Entry {
+                key: key.to_owned(),
+                version,
+                value,
+            },
+        );
         Ok(version)
     }
 }

@@ -44,19 +44,55 @@ impl Metrics {
         let bytes = || Histogram::new(exponential_buckets(512.0, 4.0, 9));
         Self {
             commits: part.register("commits", "Group commits written and synced", Counter::default()),
-            commit_seconds: part.register("commit_seconds", "Time to write and sync a group commit", seconds()),
+            commit_seconds: part.register(
+                "commit_seconds",
+                "Time to write and sync a group commit",
+                seconds(),
+            ),
             commit_bytes: part.register("commit_bytes", "Size of a group commit on disk", bytes()),
-            appended_bytes: part.register("appended_bytes", "Bytes written by group commits", Counter::default()),
-            capacity: part.register("capacity_bytes", "What the log may occupy on disk", Gauge::default()),
-            used: part.register("used_bytes", "What the segment files occupy on disk", Gauge::default()),
+            appended_bytes: part.register(
+                "appended_bytes",
+                "Bytes written by group commits",
+                Counter::default(),
+            ),
+            capacity: part.register(
+                "capacity_bytes",
+                "What the log may occupy on disk",
+                Gauge::default(),
+            ),
+            used: part.register(
+                "used_bytes",
+                "What the segment files occupy on disk",
+                Gauge::default(),
+            ),
             live: part.register("live_bytes", "What live records occupy", Gauge::default()),
             segments_free: part.register("segments_free", "Segments ready to be written", Gauge::default()),
             segments_sealed: part.register("segments_sealed", "Segments that are full", Gauge::default()),
-            relocated: part.register("relocated_records", "Live records that the cleaner moved", Counter::default()),
-            recycled: part.register("recycled_segments", "Segments that began a new life", Counter::default()),
-            damage: part.register("damaged_commits", "Commits or values found damaged on disk", Counter::default()),
-            torn_tails: part.register("torn_tails", "Unfinished commits cut off at start", Counter::default()),
-            refused: part.register("refused", "Appends refused for lack of room, by reason", Family::default()),
+            relocated: part.register(
+                "relocated_records",
+                "Live records that the cleaner moved",
+                Counter::default(),
+            ),
+            recycled: part.register(
+                "recycled_segments",
+                "Segments that began a new life",
+                Counter::default(),
+            ),
+            damage: part.register(
+                "damaged_commits",
+                "Commits or values found damaged on disk",
+                Counter::default(),
+            ),
+            torn_tails: part.register(
+                "torn_tails",
+                "Unfinished commits cut off at start",
+                Counter::default(),
+            ),
+            refused: part.register(
+                "refused",
+                "Appends refused for lack of room, by reason",
+                Family::default(),
+            ),
         }
     }
 

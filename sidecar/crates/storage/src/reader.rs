@@ -33,9 +33,14 @@ pub(crate) async fn read(
         let (places, later) = request.look_up(&shared)?;
         request.ask_pending(&shared, later);
         for fetch in fetches(places) {
-            let Some(file) = shared.space.file(fetch.slot) else { continue };
+            let Some(file) = shared.space.file(fetch.slot) else {
+                continue;
+            };
             let buffer = fetch.bytes(file).await;
-            let buffer = buffer.map_err(|error| ReadError::Io { stream, reason: error.to_string() })?;
+            let buffer = buffer.map_err(|error| ReadError::Io {
+                stream,
+                reason: error.to_string(),
+            })?;
             fetch.answer(&mut request, &buffer);
         }
         if request.is_answered() {
@@ -75,11 +80,17 @@ type Places = BTreeMap<(Slot, u32), (Place, Vec<usize>)>;
 impl Request {
     fn new(stream: StreamId, sequences: &[SequenceNumber]) -> Self {
         let sequences: Vec<u64> = sequences.iter().map(|sequence| sequence.get()).collect();
-        Self { stream, answers: vec![Answer::Open; sequences.len()], sequences }
+        Self {
+            stream,
+            answers: vec![Answer::Open; sequences.len()],
+            sequences,
+        }
     }
 
     fn is_answered(&self) -> bool {
-        self.answers.iter().all(|answer| matches!(answer, Answer::Known(_)))
+        self.answers
+            .iter()
+            .all(|answer| matches!(answer, Answer::Known(_)))
     }
 
     /// Places of what is on disk, and what may still be on its way there.
@@ -92,10 +103,17 @@ impl Request {
                 (_, Lookup::Dead) | (Answer::Missed, Lookup::Later) => *answer = Answer::Known(None),
                 (Answer::Open, Lookup::Later) => later.push(at),
                 (_, Lookup::At(place)) => {
-                    places.entry((place.slot, place.offset)).or_insert((place, Vec::new())).1.push(at);
+                    places
+                        .entry((place.slot, place.offset))
+                        .or_insert((place, Vec::new()))
+                        .1
+                        .push(at);
                 }
                 (_, Lookup::Lost) => {
-                    return Err(ReadError::Damaged { stream: self.stream, sequence: self.sequences[at] });
+                    return Err(ReadError::Damaged {
+                        stream: self.stream,
+                        sequence: self.sequences[at],
+                    });
                 }
             }
         }
@@ -114,11 +132,17 @@ impl Request {
     }
 
     fn damage(&self, shared: &Shared) -> ReadError {
-        let open = self.answers.iter().position(|answer| !matches!(answer, Answer::Known(_)));
+        let open = self
+            .answers
+            .iter()
+            .position(|answer| !matches!(answer, Answer::Known(_)));
         let sequence = open.map_or(0, |at| self.sequences[at]);
         shared.metrics.damage.inc();
         tracing::error!(stream = %self.stream, sequence, "a live record does not verify");
-        ReadError::Damaged { stream: self.stream, sequence }
+        ReadError::Damaged {
+            stream: self.stream,
+            sequence,
+        }
     }
 }
 
@@ -143,7 +167,12 @@ fn fetches(places: Places) -> Vec<Fetch> {
             last.runs.push((place, wanting));
         } else {
             let Place { slot, offset, .. } = place;
-            fetches.push(Fetch { slot, offset, end, runs: vec![(place, wanting)] });
+            fetches.push(Fetch {
+                slot,
+                offset,
+                end,
+                runs: vec![(place, wanting)],
+            });
         }
     }
     fetches

@@ -24,7 +24,9 @@ pub enum OpenError {
         dir: String,
     },
     /// A newer program wrote it.
-    #[error("{file} has format version {version}, which this version of Weft does not know; use the version that wrote it")]
+    #[error(
+        "{file} has format version {version}, which this version of Weft does not know; use the version that wrote it"
+    )]
     Version {
         /// The file.
         file: String,
@@ -108,7 +110,10 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path, durability: Durability) -> Re
     let mut found = find_segments(disk, dir, durability)?;
     found.sort_by_key(|found| (found.catalog.first_ordinal, found.header.sequence));
     find_lost_ends(&mut found, durability)?;
-    for found in found.iter().filter(|found| found.tail.is_some() && !found.catalog.empty) {
+    for found in found
+        .iter()
+        .filter(|found| found.tail.is_some() && !found.catalog.empty)
+    {
         // Accepted, perhaps from the page cache of a process that was killed: from here on it must not go away again.
         let synced = durability.file(Site::RecoveredTail, &*found.file);
         synced.map_err(io_error("syncing the end of the log"))?;
@@ -118,8 +123,10 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path, durability: Durability) -> Re
 
 fn find_segments(disk: &dyn Disk, dir: &Path, durability: Durability) -> Result<Vec<Found>, OpenError> {
     let names = disk.list(dir).map_err(io_error("listing the log's segments"))?;
-    let mut slots: Vec<Slot> =
-        names.iter().filter_map(|name| name.strip_prefix("segment-")?.parse().ok()).collect();
+    let mut slots: Vec<Slot> = names
+        .iter()
+        .filter_map(|name| name.strip_prefix("segment-")?.parse().ok())
+        .collect();
     slots.sort_unstable();
     let mut found = Vec::new();
     for slot in slots {
@@ -135,7 +142,12 @@ fn find_segments(disk: &dyn Disk, dir: &Path, durability: Durability) -> Result<
     Ok(found)
 }
 
-fn find_segment(disk: &dyn Disk, dir: &Path, slot: Slot, durability: Durability) -> Result<Option<Found>, OpenError> {
+fn find_segment(
+    disk: &dyn Disk,
+    dir: &Path,
+    slot: Slot,
+    durability: Durability,
+) -> Result<Option<Found>, OpenError> {
     let path = segment_path(dir, slot);
     let reading = || io_error(format!("reading segment {slot}"));
     let file = disk.open(&path).map_err(reading())?;
@@ -149,11 +161,21 @@ fn find_segment(disk: &dyn Disk, dir: &Path, slot: Slot, durability: Durability)
         Ok(header) if u64::from(header.size) == length => header,
         Ok(_) | Err(HeaderError::Absent) => return Ok(None),
         Err(HeaderError::Version(version)) => {
-            return Err(OpenError::Version { file: path.display().to_string(), version });
+            return Err(OpenError::Version {
+                file: path.display().to_string(),
+                version,
+            });
         }
     };
-    let mut found =
-        Found { slot, header, file, catalog: Catalog::default(), tail: None, damaged: 0, until: None };
+    let mut found = Found {
+        slot,
+        header,
+        file,
+        catalog: Catalog::default(),
+        tail: None,
+        damaged: 0,
+        until: None,
+    };
     match stored_catalog(disk, dir, slot, &header) {
         Some(catalog) => found.catalog = catalog,
         None => found.scan(durability, None)?,
@@ -192,7 +214,9 @@ impl Found {
 
     fn read(&self, length: usize) -> Result<Vec<u8>, OpenError> {
         let mut bytes = vec![0; length];
-        self.file.read_at(&mut bytes, 0).map_err(io_error(format!("reading segment {}", self.slot)))?;
+        self.file
+            .read_at(&mut bytes, 0)
+            .map_err(io_error(format!("reading segment {}", self.slot)))?;
         Ok(bytes)
     }
 
@@ -203,10 +227,15 @@ impl Found {
 
 /// A segment that was followed by another one was whole. If records are missing between the two, its end is damaged.
 fn find_lost_ends(found: &mut [Found], durability: Durability) -> Result<(), OpenError> {
-    let sequence: Vec<usize> = (0..found.len()).filter(|n| found[*n].belongs_to_sequence()).collect();
+    let sequence: Vec<usize> = (0..found.len())
+        .filter(|n| found[*n].belongs_to_sequence())
+        .collect();
     // The first of all may have lost everything, and then looks like a spare.
     for pair in sequence.windows(2) {
-        let (later_previous, later_first) = (found[pair[1]].catalog.previous, found[pair[1]].catalog.first_ordinal);
+        let (later_previous, later_first) = (
+            found[pair[1]].catalog.previous,
+            found[pair[1]].catalog.first_ordinal,
+        );
         let earlier = &mut found[pair[0]];
         if earlier.header.sequence == later_previous && earlier.catalog.end_ordinal < later_first {
             earlier.scan(durability, Some(later_first))?;
@@ -217,10 +246,14 @@ fn find_lost_ends(found: &mut [Found], durability: Durability) -> Result<(), Ope
 
 /// A segment that lost all its commits is named as the predecessor of another one all the same.
 fn lost_wholes(found: &mut [Found], sequence: &[usize], durability: Durability) -> Result<(), OpenError> {
-    let named: Vec<(u64, u64)> =
-        sequence.iter().map(|n| (found[*n].catalog.previous, found[*n].catalog.first_ordinal)).collect();
+    let named: Vec<(u64, u64)> = sequence
+        .iter()
+        .map(|n| (found[*n].catalog.previous, found[*n].catalog.first_ordinal))
+        .collect();
     for found in found.iter_mut().filter(|found| found.catalog.empty) {
-        let successor = named.iter().find(|(previous, _)| *previous == found.header.sequence);
+        let successor = named
+            .iter()
+            .find(|(previous, _)| *previous == found.header.sequence);
         if let Some((_, first)) = successor {
             found.scan(durability, Some(*first))?;
         }
@@ -232,20 +265,56 @@ fn assemble(found: Vec<Found>) -> Recovered {
     let last = found.iter().rposition(Found::belongs_to_sequence);
     let active = last.map(|last| &found[last]).and_then(|found| {
         let tail = found.tail?;
-        let Found { slot, header, ref file, .. } = *found;
-        Some(Active { slot, header, file: file.clone(), tail, first_ordinal: found.catalog.first_ordinal })
+        let Found {
+            slot,
+            header,
+            ref file,
+            ..
+        } = *found;
+        Some(Active {
+            slot,
+            header,
+            file: file.clone(),
+            tail,
+            first_ordinal: found.catalog.first_ordinal,
+        })
     });
     let is_active = |slot: Slot| active.as_ref().is_some_and(|active| active.slot == slot);
-    let segments = found.iter().map(|found| (found.slot, found.segment(is_active(found.slot)))).collect();
-    let history = found.iter().filter(|found| found.belongs_to_sequence()).map(Found::history).collect();
-    let ends = found.iter().map(|found| found.catalog.end_ordinal.max(found.header.ordinal));
-    let open_ends = found.iter().filter(|found| found.catalog.empty || is_active(found.slot) || found.catalog.relocated);
+    let segments = found
+        .iter()
+        .map(|found| (found.slot, found.segment(is_active(found.slot))))
+        .collect();
+    let history = found
+        .iter()
+        .filter(|found| found.belongs_to_sequence())
+        .map(Found::history)
+        .collect();
+    let ends = found
+        .iter()
+        .map(|found| found.catalog.end_ordinal.max(found.header.ordinal));
+    let open_ends = found
+        .iter()
+        .filter(|found| found.catalog.empty || is_active(found.slot) || found.catalog.relocated);
     Recovered {
         end: ends.max().unwrap_or_default(),
-        epoch: found.iter().map(|found| found.catalog.epoch.max(found.header.epoch)).max().unwrap_or_default(),
-        incarnation: found.iter().map(|found| found.header.incarnation).max().unwrap_or_default(),
-        damaged: found.iter().filter(|f| f.damaged > 0).map(|found| (found.slot, found.damaged)).collect(),
-        torn_tails: open_ends.filter(|found| found.tail.is_some_and(|tail| tail.torn)).count() as u32,
+        epoch: found
+            .iter()
+            .map(|found| found.catalog.epoch.max(found.header.epoch))
+            .max()
+            .unwrap_or_default(),
+        incarnation: found
+            .iter()
+            .map(|found| found.header.incarnation)
+            .max()
+            .unwrap_or_default(),
+        damaged: found
+            .iter()
+            .filter(|f| f.damaged > 0)
+            .map(|found| (found.slot, found.damaged))
+            .collect(),
+        torn_tails: open_ends
+            .filter(|found| found.tail.is_some_and(|tail| tail.torn))
+            .count() as u32,
         index: index(&found),
         segments,
         history,
@@ -268,7 +337,11 @@ impl Found {
                 until: self.until,
             })
         };
-        Segment { header: self.header, file: self.file.clone(), stage }
+        Segment {
+            header: self.header,
+            file: self.file.clone(),
+            stage,
+        }
     }
 
     fn history(&self) -> History {

@@ -38,7 +38,10 @@ pub(crate) trait Source: Send {
 
 impl Replay {
     pub(crate) fn new(source: impl Source + 'static) -> Self {
-        Self { source: Box::new(source), live: Vec::new() }
+        Self {
+            source: Box::new(source),
+            live: Vec::new(),
+        }
     }
 
     /// Shows every record from `from` on, in the order in which they were appended; retained and journal alike, the
@@ -61,6 +64,9 @@ impl Replay {
 
 impl std::fmt::Debug for Replay {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Replay").field("streams", &self.live.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Replay")
+            .field("streams", &self.live.len())
+            .finish_non_exhaustive()
     }
 }

@@ -33,13 +33,32 @@ struct State {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Write { file: usize, offset: usize, bytes: Vec<u8> },
-    Length { file: usize, bytes: usize },
-    Sync { file: usize },
-    Name { path: PathBuf, file: usize },
-    Rename { from: PathBuf, to: PathBuf },
-    Remove { path: PathBuf },
-    SyncDir { path: PathBuf },
+    Write {
+        file: usize,
+        offset: usize,
+        bytes: Vec<u8>,
+    },
+    Length {
+        file: usize,
+        bytes: usize,
+    },
+    Sync {
+        file: usize,
+    },
+    Name {
+        path: PathBuf,
+        file: usize,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    SyncDir {
+        path: PathBuf,
+    },
 }
 
 /// What is durable at some point, and what is not yet.
@@ -80,7 +99,12 @@ impl ShadowDisk {
     /// The history as it can be cut into images; a copy that later writes do not change.
     pub fn history(&self) -> History {
         let state = self.state.lock();
-        History { start: state.start.clone(), steps: state.history.clone(), at: 0, pending: Pending::default() }
+        History {
+            start: state.start.clone(),
+            steps: state.history.clone(),
+            at: 0,
+            pending: Pending::default(),
+        }
     }
 
     /// A disk as it could be found after a power cut at `at`.
@@ -91,9 +115,19 @@ impl ShadowDisk {
     }
 
     fn from_image(image: Image) -> Self {
-        let files = image.files.into_iter().map(|bytes| Arc::new(Mutex::new(bytes))).collect();
-        let state = State { files, names: image.names, ..State::default() };
-        Self { state: Arc::new(Mutex::new(state)) }
+        let files = image
+            .files
+            .into_iter()
+            .map(|bytes| Arc::new(Mutex::new(bytes)))
+            .collect();
+        let state = State {
+            files,
+            names: image.names,
+            ..State::default()
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     /// The content of a file, for tests that damage it.
@@ -119,7 +153,11 @@ impl ShadowDisk {
     /// Bytes of all files together.
     pub fn bytes(&self) -> u64 {
         let state = self.state.lock();
-        state.names.values().map(|file| state.files[*file].lock().len() as u64).sum()
+        state
+            .names
+            .values()
+            .map(|file| state.files[*file].lock().len() as u64)
+            .sum()
     }
 
     /// An independent copy of the disk as the running system sees it.
@@ -147,33 +185,51 @@ impl Disk for ShadowDisk {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         state.files.push(bytes.clone());
         state.names.insert(path.to_owned(), id);
-        state.note(Step::Name { path: path.to_owned(), file: id });
-        Ok(Arc::new(ShadowFile { disk: self.clone(), id, bytes }))
+        state.note(Step::Name {
+            path: path.to_owned(),
+            file: id,
+        });
+        Ok(Arc::new(ShadowFile {
+            disk: self.clone(),
+            id,
+            bytes,
+        }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let state = self.state.lock();
         let id = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Arc::new(ShadowFile { disk: self.clone(), id, bytes: state.files[id].clone() }))
+        Ok(Arc::new(ShadowFile {
+            disk: self.clone(),
+            id,
+            bytes: state.files[id].clone(),
+        }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         let file = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), file);
-        state.note(Step::Rename { from: from.to_owned(), to: to.to_owned() });
+        state.note(Step::Rename {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        });
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
-        state.note(Step::Remove { path: path.to_owned() });
+        state.note(Step::Remove {
+            path: path.to_owned(),
+        });
         Ok(())
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.state.lock().note(Step::SyncDir { path: path.to_owned() });
+        self.state.lock().note(Step::SyncDir {
+            path: path.to_owned(),
+        });
         Ok(())
     }
 
@@ -184,7 +240,9 @@ impl Disk for ShadowDisk {
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
         let state = self.state.lock();
         let inside = state.names.keys().filter(|name| name.parent() == Some(path));
-        Ok(inside.filter_map(|name| Some(name.file_name()?.to_string_lossy().into_owned())).collect())
+        Ok(inside
+            .filter_map(|name| Some(name.file_name()?.to_string_lossy().into_owned()))
+            .collect())
     }
 
     fn lock(&self, _path: &Path) -> io::Result<Box<dyn Any + Send + Sync>> {
@@ -203,7 +261,9 @@ impl File for ShadowFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let bytes = self.bytes.lock();
         let from = usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
-        let found = bytes.get(from..from + buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let found = bytes
+            .get(from..from + buffer.len())
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         buffer.copy_from_slice(found);
         Ok(())
     }
@@ -212,7 +272,11 @@ impl File for ShadowFile {
         let mut state = self.disk.state.lock();
         let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
         write(&mut self.bytes.lock(), offset, bytes);
-        state.note(Step::Write { file: self.id, offset, bytes: bytes.to_vec() });
+        state.note(Step::Write {
+            file: self.id,
+            offset,
+            bytes: bytes.to_vec(),
+        });
         Ok(())
     }
 
@@ -335,10 +399,15 @@ impl History {
     /// synced can still be lost. Its history goes on.
     pub fn killed(&self) -> ShadowDisk {
         let mut steps = Vec::new();
-        steps.extend(self.pending.lengths.iter().map(|(file, bytes)| Step::Length { file: *file, bytes: *bytes }));
+        steps.extend(self.pending.lengths.iter().map(|(file, bytes)| Step::Length {
+            file: *file,
+            bytes: *bytes,
+        }));
         for (file, sectors) in &self.pending.sectors {
-            let write = |(offset, bytes): &(usize, Vec<u8>)| {
-                Step::Write { file: *file, offset: *offset, bytes: bytes.clone() }
+            let write = |(offset, bytes): &(usize, Vec<u8>)| Step::Write {
+                file: *file,
+                offset: *offset,
+                bytes: bytes.clone(),
             };
             steps.extend(sectors.iter().map(write));
         }
@@ -428,7 +497,11 @@ impl Dice {
             Survivors::Seed(seed) => seed,
             Survivors::None | Survivors::All => 0,
         };
-        let mut dice = Self { survivors, state: seed ^ 0x9E37_79B9_7F4A_7C15, likely: 0 };
+        let mut dice = Self {
+            survivors,
+            state: seed ^ 0x9E37_79B9_7F4A_7C15,
+            likely: 0,
+        };
         dice.likely = [16, 64, 128, 192, 240][(dice.next() % 5) as usize];
         dice
     }
@@ -456,6 +529,10 @@ impl Dice {
             return 0;
         }
         let torn = matches!(self.survivors, Survivors::Seed(_)) && self.next().is_multiple_of(16);
-        if torn { (self.next() % bytes as u64) as usize } else { bytes }
+        if torn {
+            (self.next() % bytes as u64) as usize
+        } else {
+            bytes
+        }
     }
 }

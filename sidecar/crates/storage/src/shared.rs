@@ -50,12 +50,19 @@ impl Shared {
     /// Counts a damage that was found on disk.
     pub(crate) fn report_damage(&self, slot: u32, commits: u32) {
         self.metrics.damage.inc_by(u64::from(commits));
-        tracing::error!(slot, commits, "the log is damaged: what was durable does not verify any more");
+        tracing::error!(
+            slot,
+            commits,
+            "the log is damaged: what was durable does not verify any more"
+        );
     }
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Shared").field("dir", &self.space.dir).finish_non_exhaustive()
+        formatter
+            .debug_struct("Shared")
+            .field("dir", &self.space.dir)
+            .finish_non_exhaustive()
     }
 }

@@ -172,7 +172,11 @@ impl Space {
 
     fn recount_locked(&self, state: &State, index: &Index) {
         let spare = state.spares.len() as u64 * u64::from(self.sizes.segment);
-        let creatable = if state.device_full { 0 } else { self.creatable(state) };
+        let creatable = if state.device_full {
+            0
+        } else {
+            self.creatable(state)
+        };
         let winnable: u64 = state
             .segments
             .iter()
@@ -181,7 +185,11 @@ impl Space {
             .sum();
         self.spare_room.store(spare, Ordering::Release);
         self.ahead.store(spare + creatable + winnable, Ordering::Release);
-        let sealed = state.segments.values().filter(|segment| matches!(segment.stage, Stage::Sealed(_))).count();
+        let sealed = state
+            .segments
+            .values()
+            .filter(|segment| matches!(segment.stage, Stage::Sealed(_)))
+            .count();
         self.metrics.segments_free.set(state.spares.len() as i64);
         self.metrics.segments_sealed.set(sealed as i64);
         self.metrics.used.set(state.total_bytes() as i64);
@@ -229,7 +237,11 @@ impl Space {
             let free = state.spares.len();
             let hope = !urgent && !state.stopping && self.hope(&state, &index.lock());
             // The last one is the cleaner's: without it nothing could ever be won back.
-            let least = if hope { RESERVE } else { usize::from(!state.stopping) };
+            let least = if hope {
+                RESERVE
+            } else {
+                usize::from(!state.stopping)
+            };
             if free > least {
                 return self.take_locked(&mut state, index);
             }
@@ -251,7 +263,11 @@ impl Space {
         let slot = state.spares.pop_front()?;
         let segment = state.segments.get_mut(&slot)?;
         segment.stage = Stage::Open;
-        let spare = Spare { slot, header: segment.header, file: segment.file.clone() };
+        let spare = Spare {
+            slot,
+            header: segment.header,
+            file: segment.file.clone(),
+        };
         self.recount_locked(state, &index.lock());
         self.work.notify_one();
         Some(spare)
@@ -279,14 +295,22 @@ impl Space {
 
     pub(crate) fn catalogued(&self, slot: Slot) {
         let mut state = self.state.lock();
-        if let Some(Segment { stage: Stage::Sealed(sealed), .. }) = state.segments.get_mut(&slot) {
+        if let Some(Segment {
+            stage: Stage::Sealed(sealed),
+            ..
+        }) = state.segments.get_mut(&slot)
+        {
             sealed.catalogued = true;
         }
     }
 
     /// The file of a segment.
     pub(crate) fn file(&self, slot: Slot) -> Option<Arc<dyn File>> {
-        self.state.lock().segments.get(&slot).map(|segment| segment.file.clone())
+        self.state
+            .lock()
+            .segments
+            .get(&slot)
+            .map(|segment| segment.file.clone())
     }
 
     /// Sequence of the segment that the log wrote last; 0 if there is none.
@@ -342,7 +366,10 @@ impl Space {
         let low = RESERVE as u64 + 1 + state.segments.len() as u64 / 16;
         if ahead <= low || state.device_full && free <= RESERVE + 1 {
             if let Some(slot) = state.least_alive(&index) {
-                return Task::Clean { slot, hurry: free <= RESERVE };
+                return Task::Clean {
+                    slot,
+                    hurry: free <= RESERVE,
+                };
             }
             return Task::Wait(Some(DEVICE_FULL_PAUSE));
         }
@@ -392,12 +419,18 @@ impl Space {
         let file = self.disk.create(path)?;
         file.allocate(u64::from(self.sizes.segment))?;
         if zeroed {
-            write_zeros(&*file, u64::from(self.sizes.segment))?;
+            write_zeros(&*file, u64::from(self.sizes.segment), &|| {
+                !self.state.lock().stopping
+            })?;
         }
         let header = self.begin_life(&*file, self.sizes.segment)?;
         self.durability.dir(Site::SegmentNamed, &*self.disk, &self.dir)?;
         tracing::debug!(slot, sequence = header.sequence, "segment made");
-        Ok(Segment { header, file, stage: Stage::Spare })
+        Ok(Segment {
+            header,
+            file,
+            stage: Stage::Spare,
+        })
     }
 
     /// Writes a fresh header: with it everything else in the file is void.
@@ -426,7 +459,9 @@ impl Space {
     /// Nothing in the segment is needed any more: it begins a new life as a spare, or goes if it has another size than
     /// new ones or the budget shrank.
     pub(crate) fn recycle(&self, slot: Slot, index: &Mutex<Index>) -> io::Result<()> {
-        let Some(segment) = self.begin_leaving(slot) else { return Ok(()) };
+        let Some(segment) = self.begin_leaving(slot) else {
+            return Ok(());
+        };
         index.lock().forget_slot(slot);
         let too_many = self.state.lock().total_bytes() > self.sizes.budget;
         if too_many || segment.header.size != self.sizes.segment {
@@ -434,7 +469,15 @@ impl Space {
         }
         let header = self.begin_life(&*segment.file, segment.header.size)?;
         self.metrics.recycled.inc();
-        self.add_spare(slot, Segment { header, file: segment.file, stage: Stage::Spare }, index);
+        self.add_spare(
+            slot,
+            Segment {
+                header,
+                file: segment.file,
+                stage: Stage::Spare,
+            },
+            index,
+        );
         Ok(())
     }
 
@@ -467,7 +510,11 @@ impl State {
         spares.sort_unstable();
         Self {
             next_slot: segments.keys().next_back().map_or(0, |slot| slot + 1),
-            next_sequence: segments.values().map(|segment| segment.header.sequence).max().unwrap_or_default(),
+            next_sequence: segments
+                .values()
+                .map(|segment| segment.header.sequence)
+                .max()
+                .unwrap_or_default(),
             spares: spares.into_iter().map(|(_, slot)| slot).collect(),
             segments,
             ..Self::default()
@@ -475,17 +522,26 @@ impl State {
     }
 
     fn total_bytes(&self) -> u64 {
-        self.segments.values().map(|segment| u64::from(segment.header.size)).sum()
+        self.segments
+            .values()
+            .map(|segment| u64::from(segment.header.size))
+            .sum()
     }
 
     /// Records before it are needed by no replay.
     fn floor(&self) -> u64 {
-        self.owners.values().map(|marks| marks.0.get()).min().unwrap_or_default()
+        self.owners
+            .values()
+            .map(|marks| marks.0.get())
+            .min()
+            .unwrap_or_default()
     }
 
     fn is_cleanable(&self, segment: &Segment) -> bool {
         match segment.stage {
-            Stage::Sealed(sealed) => self.replayed && (sealed.relocated || sealed.end_ordinal <= self.floor()),
+            Stage::Sealed(sealed) => {
+                self.replayed && (sealed.relocated || sealed.end_ordinal <= self.floor())
+            }
             Stage::Spare | Stage::Open | Stage::Leaving => false,
         }
     }
@@ -499,13 +555,23 @@ impl State {
 
     fn uncatalogued(&self) -> Option<Slot> {
         let lacks = |(_, segment): &(&Slot, &Segment)| {
-            matches!(segment.stage, Stage::Sealed(Sealed { catalogued: false, until: None, .. }))
+            matches!(
+                segment.stage,
+                Stage::Sealed(Sealed {
+                    catalogued: false,
+                    until: None,
+                    ..
+                })
+            )
         };
         self.segments.iter().find(lacks).map(|(slot, _)| *slot)
     }
 
     fn least_alive(&self, index: &Index) -> Option<Slot> {
-        let candidates = self.segments.iter().filter(|(_, segment)| self.is_cleanable(segment));
+        let candidates = self
+            .segments
+            .iter()
+            .filter(|(_, segment)| self.is_cleanable(segment));
         let gains = candidates.map(|(slot, segment)| (worth(segment, index.liveness(*slot).bytes), *slot));
         gains.filter(|(gain, _)| *gain > 0).max().map(|(_, slot)| slot)
     }

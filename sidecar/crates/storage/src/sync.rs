@@ -39,11 +39,19 @@ pub(crate) struct Durability {
 
 impl Durability {
     pub(crate) fn file(self, site: Site, file: &dyn File) -> io::Result<()> {
-        if self.leaves_out(site) { Ok(()) } else { file.sync_data() }
+        if self.leaves_out(site) {
+            Ok(())
+        } else {
+            file.sync_data()
+        }
     }
 
     pub(crate) fn dir(self, site: Site, disk: &dyn Disk, path: &Path) -> io::Result<()> {
-        if self.leaves_out(site) { Ok(()) } else { disk.sync_dir(path) }
+        if self.leaves_out(site) {
+            Ok(())
+        } else {
+            disk.sync_dir(path)
+        }
     }
 
     #[cfg(test)]

@@ -52,7 +52,13 @@ impl Cursor {
         let previous = tail.last.map_or(0, |last| last.previous);
         let fresh = Self::fresh(spare, epoch, previous, false);
         let first_ordinal = Some(first_ordinal);
-        Self { offset: tail.offset, number: tail.number, chain: tail.chain, first_ordinal, ..fresh }
+        Self {
+            offset: tail.offset,
+            number: tail.number,
+            chain: tail.chain,
+            first_ordinal,
+            ..fresh
+        }
     }
 
     /// Bytes that are left.
@@ -126,7 +132,10 @@ impl Framing for Cursor {
 
 /// Runs until the log is closed, or the disk failed.
 pub(crate) fn run(shared: &Shared, mut cursor: Cursor) {
-    shared.space.open_room.store(cursor.room() as u64, Ordering::Release);
+    shared
+        .space
+        .open_room
+        .store(cursor.room() as u64, Ordering::Release);
     while let Some(batch) = shared.group_commit.next(&mut cursor) {
         if let Err(error) = commit(shared, &mut cursor, &batch) {
             shared.fail(&error);
@@ -165,7 +174,10 @@ fn write_and_sync(shared: &Shared, cursor: &mut Cursor, commit: &[u8]) -> io::Re
     shared.metrics.commit_seconds.observe(took.as_secs_f64());
     shared.metrics.commit_bytes.observe(commit.len() as f64);
     shared.metrics.appended_bytes.inc_by(commit.len() as u64);
-    shared.space.open_room.store(cursor.room() as u64, Ordering::Release);
+    shared
+        .space
+        .open_room
+        .store(cursor.room() as u64, Ordering::Release);
     Ok(())
 }
 
@@ -181,7 +193,9 @@ fn commit_in_parts(shared: &Shared, cursor: &mut Cursor, batch: &Batch) -> io::R
         }
         let items = &batch.items[from..until];
         let (start, end) = (items[0].offset as usize, end_of(&items[items.len() - 1]));
-        let check = items.iter().fold(0, |check, item| frame::body_check(check, &batch.bytes[item.offset as usize..]));
+        let check = items.iter().fold(0, |check, item| {
+            frame::body_check(check, &batch.bytes[item.offset as usize..])
+        });
         let ordinal = batch.first_ordinal + from as u64;
         let header = cursor.frame(ordinal, items.len() as u32, (end - start) as u32, check);
         let mut commit = Vec::with_capacity(frame::commit_bytes(end - start));
@@ -217,7 +231,10 @@ fn groups_that_fit(items: &[Item], from: usize, room: usize) -> usize {
 }
 
 fn move_on(shared: &Shared, cursor: &mut Cursor, ordinal: u64, urgent: bool) -> io::Result<()> {
-    let spare = shared.space.take(urgent, &shared.index).ok_or_else(|| io::Error::other("no free segment is left"))?;
+    let spare = shared
+        .space
+        .take(urgent, &shared.index)
+        .ok_or_else(|| io::Error::other("no free segment is left"))?;
     let next = Cursor::fresh(spare, cursor.epoch, cursor.header.sequence, false);
     let left = std::mem::replace(cursor, next);
     shared.space.seal(left.slot, left.sealed(ordinal), &shared.index);

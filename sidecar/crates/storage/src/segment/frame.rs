@@ -1,7 +1,7 @@
 //! One commit: what a single write and sync made durable.
 
-use super::{RECORD_HEADER_BYTES, SECTOR, u32_at, u64_at, whole_sectors};
 use super::record::{self, Decoded};
+use super::{RECORD_HEADER_BYTES, SECTOR, u32_at, u64_at, whole_sectors};
 
 /// Length of what precedes the records of a commit.
 pub(crate) const COMMIT_HEADER_BYTES: usize = 64;
@@ -74,9 +74,16 @@ impl CommitHeader {
 
     /// Whether `bytes` look like a header of this segment that was damaged, rather than like something else.
     pub(crate) fn resembles(bytes: &[u8], segment: u64, number: u32, chain: u32) -> bool {
-        let Some(bytes) = bytes.get(..COMMIT_HEADER_BYTES) else { return false };
+        let Some(bytes) = bytes.get(..COMMIT_HEADER_BYTES) else {
+            return false;
+        };
         let fields = Self::fields(bytes);
-        let matches = [bytes[..4] == MAGIC, fields.segment == segment, fields.number == number, fields.chain == chain];
+        let matches = [
+            bytes[..4] == MAGIC,
+            fields.segment == segment,
+            fields.number == number,
+            fields.chain == chain,
+        ];
         matches.into_iter().filter(|matches| *matches).count() >= 3
     }
 
@@ -153,7 +160,9 @@ pub(crate) enum Step {
 
 /// Looks at `bytes[offset..]`, where `base` is the place of `bytes[0]` in its segment.
 pub(crate) fn step(bytes: &[u8], offset: usize, base: usize) -> Step {
-    let Some(&first) = bytes.get(offset) else { return Step::End };
+    let Some(&first) = bytes.get(offset) else {
+        return Step::End;
+    };
     let place = base + offset;
     let aligned = place.is_multiple_of(SECTOR);
     if first == record::MARKER {

@@ -88,7 +88,14 @@ impl SegmentHeader {
 mod tests {
     use super::*;
 
-    const HEADER: SegmentHeader = SegmentHeader { size: 1 << 18, incarnation: 3, sequence: 7, nonce: 11, ordinal: 5, epoch: 2 };
+    const HEADER: SegmentHeader = SegmentHeader {
+        size: 1 << 18,
+        incarnation: 3,
+        sequence: 7,
+        nonce: 11,
+        ordinal: 5,
+        epoch: 2,
+    };
 
     fn start_of_file() -> Vec<u8> {
         let mut start = vec![0; super::super::DATA_START];
@@ -120,7 +127,10 @@ mod tests {
 
     #[test]
     fn zeros_are_no_segment() {
-        assert_eq!(SegmentHeader::decode(&[0; super::super::DATA_START]), Err(HeaderError::Absent));
+        assert_eq!(
+            SegmentHeader::decode(&[0; super::super::DATA_START]),
+            Err(HeaderError::Absent)
+        );
         assert_eq!(SegmentHeader::decode(&[]), Err(HeaderError::Absent));
     }
 }

@@ -7,7 +7,11 @@ use super::{COMMIT_HEADER_BYTES, DATA_START, SECTOR, SegmentHeader};
 /// What a scan meets.
 pub(crate) enum Found<'a> {
     /// A commit that is what was written; `offset` is that of its first record in the segment.
-    Commit { header: CommitHeader, offset: usize, body: &'a [u8] },
+    Commit {
+        header: CommitHeader,
+        offset: usize,
+        body: &'a [u8],
+    },
     /// A record that verifies inside a commit that does not.
     Salvaged { offset: usize, record: Decoded<'a> },
     /// A commit that was durable once and is not what was written any more. Follows what was salvaged of it.
@@ -43,7 +47,12 @@ pub(crate) enum Trust {
 }
 
 /// Walks over `bytes`, a whole segment or the start of one, and shows what it finds in order.
-pub(crate) fn scan(bytes: &[u8], segment: &SegmentHeader, trust: Trust, visit: &mut dyn FnMut(Found<'_>)) -> Tail {
+pub(crate) fn scan(
+    bytes: &[u8],
+    segment: &SegmentHeader,
+    trust: Trust,
+    visit: &mut dyn FnMut(Found<'_>),
+) -> Tail {
     let mut tail = Tail {
         offset: DATA_START,
         number: 0,
@@ -54,7 +63,11 @@ pub(crate) fn scan(bytes: &[u8], segment: &SegmentHeader, trust: Trust, visit: &
     };
     loop {
         match read_commit(bytes, segment, trust, &tail) {
-            Read::Whole { header, checksum, body } => {
+            Read::Whole {
+                header,
+                checksum,
+                body,
+            } => {
                 let offset = tail.offset + COMMIT_HEADER_BYTES;
                 visit(Found::Commit { header, offset, body });
                 tail.pass(header, checksum);
@@ -76,7 +89,7 @@ pub(crate) fn scan(bytes: &[u8], segment: &SegmentHeader, trust: Trust, visit: &
 impl Tail {
     fn pass(&mut self, header: CommitHeader, checksum: u32) {
         self.offset += header.total_bytes();
-        self.number = header.number + 1;
+        self.number = header.number.wrapping_add(1);
         self.chain = checksum;
         self.epoch = header.epoch;
         self.last = Some(header);
@@ -91,12 +104,20 @@ impl Tail {
 }
 
 enum Read<'a> {
-    Whole { header: CommitHeader, checksum: u32, body: &'a [u8] },
-    Not { torn: bool },
+    Whole {
+        header: CommitHeader,
+        checksum: u32,
+        body: &'a [u8],
+    },
+    Not {
+        torn: bool,
+    },
 }
 
 fn read_commit<'a>(bytes: &'a [u8], segment: &SegmentHeader, trust: Trust, tail: &Tail) -> Read<'a> {
-    let Some(rest) = bytes.get(tail.offset..) else { return Read::Not { torn: false } };
+    let Some(rest) = bytes.get(tail.offset..) else {
+        return Read::Not { torn: false };
+    };
     let Some((header, checksum)) = decode(rest, segment, trust) else {
         let torn = CommitHeader::resembles(rest, segment.sequence, tail.number, tail.chain);
         return Read::Not { torn };
@@ -105,7 +126,11 @@ fn read_commit<'a>(bytes: &'a [u8], segment: &SegmentHeader, trust: Trust, tail:
         return Read::Not { torn: false };
     }
     match body_of(rest, &header) {
-        Some(body) if frame::body_is_whole(&header, body) => Read::Whole { header, checksum, body },
+        Some(body) if frame::body_is_whole(&header, body) => Read::Whole {
+            header,
+            checksum,
+            body,
+        },
         _ => Read::Not { torn: true },
     }
 }

@@ -19,8 +19,14 @@ pub(crate) struct Opened {
 /// Must be called inside a tokio runtime.
 pub(crate) fn open(disk: Arc<dyn Disk>, options: Options) -> Opened {
     let registry = Registry::default();
-    let (log, table, replay) = open_on(disk, options, &TaskScope::root(), &Clock::system(), &registry).unwrap();
-    Opened { log, table, replay, registry }
+    let (log, table, replay) =
+        open_on(disk, options, &TaskScope::root(), &Clock::system(), &registry).expect("the disk opens");
+    Opened {
+        log,
+        table,
+        replay,
+        registry,
+    }
 }
 
 /// A log of `segments` segments of 64 KiB.
@@ -39,5 +45,8 @@ pub(crate) fn metric(registry: &Registry, name: &str) -> f64 {
     let text = registry.encode();
     let line = text.lines().find(|line| line.split(' ').next() == Some(name));
     let line = line.unwrap_or_else(|| panic!("{name} is not in\n{text}"));
-    line.split(' ').nth(1).unwrap().parse().unwrap()
+    line.split(' ')
+        .nth(1)
+        .and_then(|value| value.parse().ok())
+        .expect("metrics are numbers")
 }

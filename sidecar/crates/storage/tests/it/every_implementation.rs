@@ -48,7 +48,10 @@ async fn the_log_on_a_disk_that_is_cold_and_nearly_full_keeps_the_contract() {
         let faults = Faults::default();
         faults.cold.store(true, Ordering::Release);
         faults.room.store(6 * (64 << 10), Ordering::Release);
-        embedded(Arc::new(FaultyDisk::new(Arc::new(ShadowDisk::default()), Arc::new(faults))))
+        embedded(Arc::new(FaultyDisk::new(
+            Arc::new(ShadowDisk::default()),
+            Arc::new(faults),
+        )))
     })
     .await;
 }

@@ -23,7 +23,9 @@ async fn fill(log: &dyn Log) -> (u64, Full) {
             Err(Full::Backlog) => continue,
             Err(full) => return (sequence, full),
         }
-        append(log, stream(1), RecordKind::EVENT, sequence..sequence + 1).durable().await;
+        append(log, stream(1), RecordKind::EVENT, sequence..sequence + 1)
+            .durable()
+            .await;
         sequence += 1;
     }
 }
@@ -31,7 +33,10 @@ async fn fill(log: &dyn Log) -> (u64, Full) {
 #[tokio::test]
 async fn a_full_log_refuses_publishes_and_still_commits_settlements() {
     let disk = ShadowDisk::default();
-    let options = Options { stream_quota: Some(model::ByteCount::gib(1)), ..small(10) };
+    let options = Options {
+        stream_quota: Some(model::ByteCount::gib(1)),
+        ..small(10)
+    };
     let capacity = options.capacity.get();
     let opened = open(Arc::new(disk.clone()), options);
     opened.replay.finish();
@@ -39,12 +44,21 @@ async fn a_full_log_refuses_publishes_and_still_commits_settlements() {
     let (published, full) = fill(&*log).await;
     assert_eq!(full, Full::Log);
     for settlement in 0..80 {
-        append(&*log, stream(2), RecordKind::JOURNAL, settlement..settlement + 1).durable().await;
+        append(&*log, stream(2), RecordKind::JOURNAL, settlement..settlement + 1)
+            .durable()
+            .await;
     }
     assert!(disk.bytes() <= capacity, "{} of {capacity}", disk.bytes());
     assert!(metric(&opened.registry, "weft_storage_refused_total{reason=\"log\"}") > 0.0);
-    let found = log.read(stream(1), (0..published).map(SequenceNumber::new).collect()).await.unwrap();
-    assert!((0..published).zip(found).all(|(sequence, found)| found == kept(stream(1), sequence)));
+    let found = log
+        .read(stream(1), (0..published).map(SequenceNumber::new).collect())
+        .await
+        .unwrap();
+    assert!(
+        (0..published)
+            .zip(found)
+            .all(|(sequence, found)| found == kept(stream(1), sequence))
+    );
 
     // Once the owner lets go, and has two snapshots that know it, there is room again.
     log.trim_before(stream(1), SequenceNumber::new(published));
@@ -57,7 +71,9 @@ async fn a_full_log_refuses_publishes_and_still_commits_settlements() {
         }
     });
     room.await.expect("released space is won back");
-    append(&*log, stream(1), RecordKind::EVENT, published..published + 1).durable().await;
+    append(&*log, stream(1), RecordKind::EVENT, published..published + 1)
+        .durable()
+        .await;
 }
 
 #[tokio::test]
@@ -65,7 +81,10 @@ async fn a_device_without_room_is_a_full_log_and_no_failure() {
     let faults = Arc::new(Faults::default());
     faults.room.store(5 * (64 << 10), Ordering::Release);
     let disk = FaultyDisk::new(Arc::new(ShadowDisk::default()), faults);
-    let options = Options { stream_quota: Some(model::ByteCount::gib(1)), ..small(40) };
+    let options = Options {
+        stream_quota: Some(model::ByteCount::gib(1)),
+        ..small(40)
+    };
     let opened = open(Arc::new(disk), options);
     opened.replay.finish();
     // The device's refusal is known once the cleaner has met it.
@@ -74,26 +93,43 @@ async fn a_device_without_room_is_a_full_log_and_no_failure() {
     assert_eq!(full, Full::Log);
     assert!(published > 50, "{published} fitted");
     for settlement in 0..80 {
-        append(&*opened.log, stream(2), RecordKind::JOURNAL, settlement..settlement + 1).durable().await;
+        append(
+            &*opened.log,
+            stream(2),
+            RecordKind::JOURNAL,
+            settlement..settlement + 1,
+        )
+        .durable()
+        .await;
     }
 }
 
 #[tokio::test]
 async fn a_stream_that_holds_its_quota_is_refused_and_others_are_not() {
-    let options = Options { stream_quota: Some(model::ByteCount::kib(64)), ..small(20) };
+    let options = Options {
+        stream_quota: Some(model::ByteCount::kib(64)),
+        ..small(20)
+    };
     let opened = open(Arc::new(ShadowDisk::default()), options);
     opened.replay.finish();
     let (published, full) = fill(&*opened.log).await;
     assert_eq!(full, Full::Stream);
-    append(&*opened.log, stream(9), RecordKind::EVENT, 0..1).durable().await;
-    opened.log.trim_before(stream(1), SequenceNumber::new(published / 2));
+    append(&*opened.log, stream(9), RecordKind::EVENT, 0..1)
+        .durable()
+        .await;
+    opened
+        .log
+        .trim_before(stream(1), SequenceNumber::new(published / 2));
     assert!(opened.log.reserve(Class::Publish, stream(1), 100).is_ok());
 }
 
 #[tokio::test]
 async fn an_append_that_no_segment_can_hold_is_refused() {
     let opened = open(Arc::new(ShadowDisk::default()), small(10));
-    let refused = opened.log.reserve(Class::Publish, stream(1), 64 << 10).unwrap_err();
+    let refused = opened
+        .log
+        .reserve(Class::Publish, stream(1), 64 << 10)
+        .unwrap_err();
     assert!(matches!(refused, Full::Oversize { .. }), "{refused}");
 }
 
@@ -104,13 +140,24 @@ async fn a_failed_sync_ends_the_process_and_acknowledges_nothing() {
     let ended = Arc::new(AtomicBool::new(false));
     let hook = ended.clone();
     let on_fatal = Arc::new(move |_: &std::io::Error| hook.store(true, Ordering::Release));
-    let opened = open(Arc::new(disk), Options { on_fatal, ..small(10) });
+    let opened = open(
+        Arc::new(disk),
+        Options {
+            on_fatal,
+            ..small(10)
+        },
+    );
     opened.replay.finish();
-    append(&*opened.log, stream(1), RecordKind::EVENT, 0..1).durable().await;
+    append(&*opened.log, stream(1), RecordKind::EVENT, 0..1)
+        .durable()
+        .await;
     faults.syncs.store(0, Ordering::Release);
     let commit = append(&*opened.log, stream(1), RecordKind::EVENT, 1..2);
     let waited = tokio::time::timeout(Duration::from_millis(300), commit.durable()).await;
-    assert!(waited.is_err() && !commit.is_durable(), "nobody is told that it is durable");
+    assert!(
+        waited.is_err() && !commit.is_durable(),
+        "nobody is told that it is durable"
+    );
     assert!(ended.load(Ordering::Acquire), "the process was told to end");
     let refused = opened.log.reserve(Class::Settle, stream(1), 10).unwrap_err();
     assert_eq!(refused, Full::Closed);

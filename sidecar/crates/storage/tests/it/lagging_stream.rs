@@ -21,12 +21,21 @@ async fn a_lagging_stream_pins_its_own_bytes_and_nobody_elses() {
     let (mut written, mut sequence, mut lag, mut highest) = (0u64, 0u64, 0u64, 0u64);
     while written < 10 * capacity {
         // Panics on a refusal.
-        append(&*log, fast, RecordKind::EVENT, sequence..sequence + 20).durable().await;
-        log.release(fast, &(sequence..sequence + 20).map(SequenceNumber::new).collect::<Vec<_>>());
+        append(&*log, fast, RecordKind::EVENT, sequence..sequence + 20)
+            .durable()
+            .await;
+        log.release(
+            fast,
+            &(sequence..sequence + 20)
+                .map(SequenceNumber::new)
+                .collect::<Vec<_>>(),
+        );
         written += 20 * 320;
         sequence += 20;
         if sequence.is_multiple_of(200) && lag < 400 {
-            append(&*log, lagging, RecordKind::EVENT, lag..lag + 1).durable().await;
+            append(&*log, lagging, RecordKind::EVENT, lag..lag + 1)
+                .durable()
+                .await;
             lag += 1;
         }
         if sequence.is_multiple_of(400) {
@@ -37,7 +46,10 @@ async fn a_lagging_stream_pins_its_own_bytes_and_nobody_elses() {
     assert!(highest <= capacity, "{highest} bytes of {capacity}");
     assert!(metric(&opened.registry, "weft_storage_relocated_records_total") > 0.0);
     assert_eq!(log.stream_usage(lagging).records, lag);
-    let found = log.read(lagging, (0..lag).map(SequenceNumber::new).collect()).await.unwrap();
+    let found = log
+        .read(lagging, (0..lag).map(SequenceNumber::new).collect())
+        .await
+        .unwrap();
     for (sequence, found) in (0..lag).zip(found) {
         assert_eq!(found, kept(lagging, sequence));
     }
@@ -51,9 +63,16 @@ async fn a_lagging_stream_pins_its_own_bytes_and_nobody_elses() {
     opened.replay.retain(lagging, (0..lag).collect());
     opened.replay.finish();
     assert_eq!(opened.log.end(), end);
-    let found = opened.log.read(lagging, (0..lag).map(SequenceNumber::new).collect()).await.unwrap();
+    let found = opened
+        .log
+        .read(lagging, (0..lag).map(SequenceNumber::new).collect())
+        .await
+        .unwrap();
     for (sequence, found) in (0..lag).zip(found) {
         assert_eq!(found, kept(lagging, sequence));
     }
-    assert_eq!(metric(&opened.registry, "weft_storage_damaged_commits_total"), 0.0);
+    assert_eq!(
+        metric(&opened.registry, "weft_storage_damaged_commits_total"),
+        0.0
+    );
 }
