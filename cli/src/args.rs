@@ -173,7 +173,7 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "FILE", requires = "endpoint")]
     pub(crate) key_file: Option<PathBuf>,
 
-    /// Certificates (PEM) to trust for an https endpoint. Default: SSL_CERT_FILE, or the local Namespace's bundle.
+    /// Certificates (PEM) to trust for an https endpoint. Default: SSL_CERT_FILE, else the system's.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 }

@@ -1,7 +1,7 @@
 //! The HTTP side of the commands: one authenticated request, its answer, or a failure that says what to do.
 
 use std::fs;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,7 @@ const ANSWER_BYTES_MAX: u64 = 160 << 20;
 /// How often a throttled request is repeated, and how long the service may ask to wait in between.
 const ATTEMPTS_MAX: u32 = 5;
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+const DISTRUST: &str = "check that --ca-file holds the CA of this Namespace";
 pub(crate) const API_VERSION: &str = "api-version=2024-06-01";
 const BATCH: &str = "application/cloudevents-batch+json; charset=utf-8";
 const JSON: &str = "application/json";
@@ -133,9 +134,9 @@ impl Client {
         let endpoint = &self.connection.endpoint;
         let next = match cause {
             ureq::Error::BadUri(_) | ureq::Error::HostNotFound => "check the endpoint's host name",
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-                "check that --ca-file holds the CA of this Namespace"
-            }
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => DISTRUST,
+            // This is how a certificate that nobody vouches for arrives.
+            ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::InvalidData => DISTRUST,
             ureq::Error::Timeout(_) => "the service may be overloaded; look at its log, then try again",
             _ if is_loopback(endpoint) => {
                 "is `weft dev` running? Start it, or give another --data-dir or --endpoint"
@@ -239,23 +240,24 @@ fn is_loopback(endpoint: &str) -> bool {
         .any(|prefix| host.starts_with(prefix))
 }
 
+/// Trusts the certificates in the file, or else what this machine trusts.
 fn tls(roots: Option<&Path>) -> Result<TlsConfig, Failure> {
-    let file = roots.ok_or_else(|| {
-        Failure::usage("an https endpoint needs the certificates to trust")
-            .with_next("give --ca-file FILE, or set SSL_CERT_FILE")
-    })?;
-    let unusable = |cause: &dyn std::fmt::Display| {
-        Failure::machine(format!("read certificates from {}", file.display()), cause)
+    let pem = match roots {
+        Some(file) => fs::read_to_string(file)
+            .map_err(|cause| Failure::machine(format!("read certificates from {}", file.display()), cause))?,
+        None => credentials::system_roots().unwrap_or_default(),
     };
-    let pem = fs::read(file).map_err(|cause| unusable(&cause))?;
-    let certificates: Vec<_> = parse_pem(&pem)
+    let certificates: Vec<_> = parse_pem(pem.as_bytes())
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
             _ => None,
         })
         .collect();
     if certificates.is_empty() {
-        return Err(unusable(&"there is none in it"));
+        return Err(
+            Failure::usage("there are no certificates to trust the https endpoint by")
+                .with_next("give a file that has them with --ca-file FILE, or set SSL_CERT_FILE"),
+        );
     }
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::new_with_certs(&certificates))

@@ -16,7 +16,7 @@ pub(crate) struct Connection {
     /// Without a slash at the end.
     pub(crate) endpoint: String,
     pub(crate) key: String,
-    /// PEM certificates to trust; the system's own are not consulted.
+    /// PEM certificates to trust, instead of the system's own.
     pub(crate) roots: Option<PathBuf>,
 }
 

@@ -1,6 +1,8 @@
 //! The owner of everything that runs: manifests in, running Namespaces out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use super::departed;
 use super::planning::{self, Planned};
 use super::ports;
 use super::running::Running;
-use super::state::{Departed, State};
+use super::state::{Departed, Known, State};
 use super::teller::Teller;
 use super::watch::{Changes, Watch};
 use crate::args::Dev;
@@ -40,6 +42,8 @@ pub(crate) struct Local {
     known: BTreeSet<PathBuf>,
     /// By uid.
     running: BTreeMap<String, Running>,
+    /// Something could not be started; it is tried again from time to time.
+    incomplete: bool,
     teller: Teller,
     scope: TaskScope,
     clock: Clock,
@@ -60,6 +64,7 @@ impl Local {
             watch,
             known: BTreeSet::new(),
             running: BTreeMap::new(),
+            incomplete: false,
             teller: Teller::new(args.output, args.log_format),
             scope: TaskScope::root(),
             clock: Clock::system(),
@@ -107,8 +112,11 @@ impl Local {
         Ok(())
     }
 
-    /// Renews certificates and deletes data, if either is due.
+    /// Renews certificates and deletes data, if either is due, and tries again what could not be started.
     pub(crate) async fn chores(&mut self) {
+        if self.incomplete {
+            self.follow().await;
+        }
         for (uid, running) in &self.running {
             let document = running.document();
             match self.prepare(uid, &running.name, &document, running.doors) {
@@ -167,33 +175,19 @@ impl Local {
     /// Makes what runs equal to what was read. What fails for one Namespace does not stop the others.
     async fn apply(&mut self, checked: Checked) -> Result<Vec<Failure>, Failure> {
         let gone = self.state.take(&checked.objects, &self.clock.now().to_string());
-        for (name, known) in gone {
-            let settings = planning::settings(&name, &known);
-            let delete_at = settings.and_then(|settings| departed::delete_at(&settings, &self.clock));
-            self.state.departed.push(Departed {
-                name,
-                uid: known.uid,
-                delete_at,
-            });
-        }
+        let departed = gone
+            .into_iter()
+            .map(|(name, known)| self.departed(name, &known))
+            .collect::<Vec<_>>();
+        self.state.departed.extend(departed.iter().cloned());
         let planned = planning::plan(&checked, &mut self.state);
-        let mut failures = Vec::new();
-        let mut doors = BTreeMap::new();
-        for namespace in &planned.namespaces {
-            match ports::assign(&mut self.state.ports, &namespace.name, self.port_base) {
-                Ok(ports) => drop(doors.insert(
-                    namespace.uid.clone(),
-                    Doors {
-                        listen: self.listen,
-                        ports,
-                    },
-                )),
-                Err(failure) => failures.push(failure),
-            }
-        }
+        let (doors, mut failures) = self.assign_doors(&planned);
         let documents = self.revise(&planned)?;
+        // What is handed out must be known after a crash: another uid would be another stream.
         self.state.save(&self.folder.state_file())?;
-        self.stop_departed().await;
+        for departed in departed {
+            self.stop_departed(&departed).await;
+        }
         for (uid, document) in documents {
             let Some(doors) = doors.get(&uid) else { continue };
             if let Err(failure) = self.run(&uid, document, *doors).await {
@@ -201,7 +195,37 @@ impl Local {
             }
         }
         self.teller.tell(&[], &planned.refusals);
+        self.incomplete = !failures.is_empty();
         Ok(failures)
+    }
+
+    fn departed(&self, name: String, known: &Known) -> Departed {
+        let settings = planning::settings(&name, known);
+        let delete_at = settings.and_then(|settings| departed::delete_at(&settings, &self.clock));
+        Departed {
+            name,
+            uid: known.uid,
+            delete_at,
+        }
+    }
+
+    fn assign_doors(&mut self, planned: &Planned) -> (BTreeMap<String, Doors>, Vec<Failure>) {
+        let (mut doors, mut failures) = (BTreeMap::new(), Vec::new());
+        for namespace in &planned.namespaces {
+            match ports::assign(&mut self.state.ports, &namespace.name, self.port_base) {
+                Ok(ports) => {
+                    doors.insert(
+                        namespace.uid.clone(),
+                        Doors {
+                            listen: self.listen,
+                            ports,
+                        },
+                    );
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        (doors, failures)
     }
 
     /// Documents with the next revision, if anything in them changed; with the present one otherwise.
@@ -225,23 +249,17 @@ impl Local {
         Ok(documents)
     }
 
-    async fn stop_departed(&mut self) {
-        let departed: BTreeSet<String> = self
-            .state
-            .departed
-            .iter()
-            .map(|departed| departed.uid.to_string())
-            .collect();
-        for uid in departed {
-            let Some(running) = self.running.remove(&uid) else {
-                continue;
-            };
-            // The settings of a Namespace that is gone would only mislead.
-            let env_file = self.folder.env_file(&running.name);
-            if let Err(cause) = std::fs::remove_file(&env_file) {
+    async fn stop_departed(&mut self, departed: &Departed) {
+        // The settings of a Namespace that is gone would only mislead.
+        let env_file = self.folder.env_file(&departed.name);
+        match fs::remove_file(&env_file) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!("cannot remove {}: {cause}", env_file.display());
             }
-            tracing::info!(namespace = running.name, "its manifest is gone: stopping");
+            _ => {}
+        }
+        if let Some(running) = self.running.remove(&departed.uid.to_string()) {
+            tracing::info!(namespace = departed.name, "its manifest is gone: stopping");
             running.stop().await;
         }
     }

@@ -161,3 +161,19 @@ fn a_second_namespace_takes_the_next_ten_ports_and_leaves_with_its_settings() {
     assert_eq!(home.run(&["data", "list", "--namespace", "bank"]).code, 1);
     home.ok(&["data", "list"]);
 }
+
+#[test]
+fn a_namespace_that_left_while_nothing_ran_leaves_no_settings_behind() {
+    let home = Home::with(&[
+        ("shop.yaml", &namespace("shop")),
+        ("bank.yaml", &namespace("bank")),
+    ]);
+    let dev = home.start();
+    dev.wait_for_stdout("ready bank");
+    dev.wait_for_stdout("ready shop");
+    assert!(dev.stop("-TERM").success());
+    home.remove("bank.yaml");
+    let _dev = home.start();
+    assert!(!home.data().join("bank.env").exists());
+    home.ok(&["data", "list"]);
+}

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
+use runtime::Clock;
 use serde_json::Deserializer;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
@@ -30,6 +31,7 @@ impl Template {
     /// An event made of options alone. `data` is a JSON value, or text if it is not JSON.
     pub(crate) fn event(&self, data: &str) -> Result<String, Failure> {
         let mut attributes = Attributes::new();
+        set(&mut attributes, "time", &Clock::system().now().to_string());
         match serde_json::from_str::<Box<RawValue>>(data) {
             Ok(value) => {
                 set(&mut attributes, "datacontenttype", "application/json");
