@@ -34,13 +34,19 @@ struct Manual {
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        let anchor = Anchor { wall: wall_now(), monotonic: monotonic_now() };
+        let anchor = Anchor {
+            wall: wall_now(),
+            monotonic: monotonic_now(),
+        };
         Self(Source::System(Arc::new(Mutex::new(anchor))))
     }
 
     /// A clock that stands at `start` until [`Clock::advance`] moves it. For tests.
     pub fn manual(start: Timestamp) -> Self {
-        let manual = Manual { now: start, monotonic: monotonic_now() };
+        let manual = Manual {
+            now: start,
+            monotonic: monotonic_now(),
+        };
         Self(Source::Manual(Arc::new(Mutex::new(manual))))
     }
 
@@ -65,7 +71,9 @@ impl Clock {
     /// # Panics
     /// On the system clock, which nobody can move.
     pub fn advance(&self, by: Duration) {
-        let Source::Manual(manual) = &self.0 else { panic!("only a manual clock can be moved") };
+        let Source::Manual(manual) = &self.0 else {
+            panic!("only a manual clock can be moved")
+        };
         let mut manual = manual.lock();
         manual.now = manual.now + by;
         manual.monotonic += by;
@@ -81,13 +89,19 @@ impl Anchor {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else asks")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock that everybody else asks"
+)]
 fn wall_now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else asks")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock that everybody else asks"
+)]
 fn monotonic_now() -> Instant {
     Instant::now()
 }
@@ -98,7 +112,13 @@ mod tests {
 
     fn anchor() -> (Anchor, Instant) {
         let start = monotonic_now();
-        (Anchor { wall: Timestamp::from_micros(1_000_000), monotonic: start }, start)
+        (
+            Anchor {
+                wall: Timestamp::from_micros(1_000_000),
+                monotonic: start,
+            },
+            start,
+        )
     }
 
     #[test]

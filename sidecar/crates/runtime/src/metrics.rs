@@ -17,27 +17,37 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { inner: Arc::new(Mutex::new(registry::Registry::default())), prefix: String::from("weft") }
+        Self {
+            inner: Arc::new(Mutex::new(registry::Registry::default())),
+            prefix: String::from("weft"),
+        }
     }
 }
 
 impl Registry {
     /// The same registry with `part` added to the prefix: `weft_PART_…`.
     pub fn part(&self, part: &str) -> Self {
-        Self { inner: self.inner.clone(), prefix: format!("{}_{part}", self.prefix) }
+        Self {
+            inner: self.inner.clone(),
+            prefix: format!("{}_{part}", self.prefix),
+        }
     }
 
     /// Registers a metric under `name` with its help text and hands it back.
     pub fn register<M: Metric + Clone>(&self, name: &str, help: &str, metric: M) -> M {
         let mut inner = self.inner.lock();
-        inner.sub_registry_with_prefix(&self.prefix).register(name, help, metric.clone());
+        inner
+            .sub_registry_with_prefix(&self.prefix)
+            .register(name, help, metric.clone());
         metric
     }
 
     /// As [`Registry::register`], for a metric with a unit, which becomes the suffix of its name.
     pub fn register_with_unit<M: Metric + Clone>(&self, name: &str, help: &str, unit: Unit, metric: M) -> M {
         let mut inner = self.inner.lock();
-        inner.sub_registry_with_prefix(&self.prefix).register_with_unit(name, help, unit, metric.clone());
+        inner
+            .sub_registry_with_prefix(&self.prefix)
+            .register_with_unit(name, help, unit, metric.clone());
         metric
     }
 
@@ -59,10 +69,16 @@ mod tests {
     #[test]
     fn metrics_appear_with_prefix_part_and_help() {
         let registry = Registry::default();
-        let commits: Counter = registry.part("storage").register("commits", "Group commits", Counter::default());
+        let commits: Counter =
+            registry
+                .part("storage")
+                .register("commits", "Group commits", Counter::default());
         commits.inc();
         let text = registry.encode();
-        assert!(text.contains("# HELP weft_storage_commits Group commits."), "{text}");
+        assert!(
+            text.contains("# HELP weft_storage_commits Group commits."),
+            "{text}"
+        );
         assert!(text.contains("weft_storage_commits_total 1"), "{text}");
     }
 }

@@ -35,11 +35,19 @@ impl TaskScope {
     }
 
     fn with(cancel: CancellationToken, name: &'static str) -> Self {
-        Self { name, cancel, tracker: TaskTracker::new(), running: Arc::default() }
+        Self {
+            name,
+            cancel,
+            tracker: TaskTracker::new(),
+            running: Arc::default(),
+        }
     }
 
     /// Runs `future` as a task called `task`. A panic in it ends that task and is logged.
-    #[expect(clippy::disallowed_methods, reason = "this is the place where tasks get their parent")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place where tasks get their parent"
+    )]
     pub fn spawn<F>(&self, task: &'static str, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -93,7 +101,10 @@ struct RunningTask {
 impl RunningTask {
     fn enter(running: &Arc<Mutex<BTreeMap<&'static str, usize>>>, task: &'static str) -> Self {
         *running.lock().entry(task).or_default() += 1;
-        Self { running: running.clone(), task }
+        Self {
+            running: running.clone(),
+            task,
+        }
     }
 }
 

@@ -35,9 +35,13 @@ pub enum Error {
 /// # Errors
 /// When the filter does not parse, or when the process already has a logger.
 pub fn init(format: Format, filter: &str) -> Result<(), Error> {
-    let directives = EnvFilter::try_new(filter)
-        .map_err(|cause| Error::Filter { filter: filter.to_owned(), cause })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(directives).with_writer(std::io::stderr);
+    let directives = EnvFilter::try_new(filter).map_err(|cause| Error::Filter {
+        filter: filter.to_owned(),
+        cause,
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(directives)
+        .with_writer(std::io::stderr);
     let outcome = match format {
         Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),

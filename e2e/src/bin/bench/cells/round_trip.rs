@@ -22,7 +22,7 @@ const AIM: f64 = 150_000.0;
 const WAITING_AT_MOST: i64 = 20_000;
 
 pub(crate) fn run() -> anyhow::Result<Vec<Row>> {
-    let (ours, our_probe) = (round_trip(&plain()?)?, probe::run()?);
+    let (our_probe, ours) = (probe::run()?, round_trip(&plain()?)?);
     let mut rows = vec![row(
         "publish + receive + acknowledge, all durable",
         ours,
@@ -32,11 +32,11 @@ pub(crate) fn run() -> anyhow::Result<Vec<Row>> {
         ours,
     )];
     let unsynced = nats::Server::start(nats::Sync::Default)?;
-    let (published, publish_probe) = (unsynced.publish(TIME)?, probe::run()?);
-    let (pulled, pull_probe) = (unsynced.pull(TIME)?, probe::run()?);
+    let (publish_probe, published) = (probe::run()?, unsynced.publish(TIME)?);
+    let (pull_probe, pulled) = (probe::run()?, unsynced.pull(TIME)?);
     drop(unsynced);
     let always = nats::Server::start(nats::Sync::Always)?;
-    let (synced, synced_probe) = (always.publish(TIME)?, probe::run()?);
+    let (synced_probe, synced) = (probe::run()?, always.publish(TIME)?);
     let pulling = format!(
         "ours / NATS pull+ack: {:.2}×, aim ≥ 1×",
         ours.per_second() / pulled.per_second()
