@@ -55,10 +55,14 @@ fn build_the_product() -> anyhow::Result<()> {
     if std::env::var_os("WEFT_BIN").is_some() {
         return Ok(());
     }
-    let build = Command::new("cargo")
-        .args(["build", "--release", "--quiet", "--package", "cli"])
-        .status();
-    if !build.context("run cargo")?.success() {
+    let mut build = Command::new("cargo");
+    build.args(["build", "--release", "--quiet", "--package", "cli"]);
+    if !build
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .context("run cargo")?
+        .success()
+    {
         bail!("the release build of weft failed");
     }
     Ok(())

@@ -57,7 +57,8 @@ pub(crate) fn run() -> anyhow::Result<Vec<Row>> {
 }
 
 fn build() -> anyhow::Result<()> {
-    let arguments = [
+    let mut build = Command::new("cargo");
+    build.args([
         "build",
         "--release",
         "--quiet",
@@ -65,9 +66,9 @@ fn build() -> anyhow::Result<()> {
         "storage",
         "--example",
         "log_bench",
-    ];
-    if !Command::new("cargo")
-        .args(arguments)
+    ]);
+    if !build
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .context("run cargo")?
         .success()
