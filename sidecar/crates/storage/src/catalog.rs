@@ -1,4 +1,7 @@
-//! What a segment holds: found by a scan, and stored beside a sealed one so that a start does not read it.
+//! What a segment holds: noted while it is written, or found by a scan, and stored beside a sealed one so that a start
+//! does not read it.
+
+use std::collections::HashMap;
 
 use crate::StreamId;
 use crate::index::{Entry, Run};
@@ -113,19 +116,68 @@ pub(crate) fn of(bytes: &[u8], header: &SegmentHeader, trust: Trust, until: Opti
         end_ordinal,
         epoch: last.map_or(header.epoch, |last| last.epoch),
         empty: last.is_none() && ordinals.is_none(),
-        runs: runs.finished,
+        runs: runs.runs,
     };
     (catalog, walk)
 }
 
-/// Gathers records into runs.
-#[derive(Default)]
-struct Runs {
-    finished: Vec<Run>,
-    newest: std::collections::HashMap<StreamId, usize>,
+/// Gathers the records of one segment into runs.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    runs: Vec<Run>,
+    /// Per stream: its newest run.
+    newest: HashMap<StreamId, usize>,
+    /// The stream that came last; the next one is mostly the same.
+    latest: Option<(StreamId, usize)>,
 }
 
 impl Runs {
+    /// Goes on where recovery found the end of a segment.
+    pub(crate) fn resume(runs: Vec<Run>) -> Self {
+        let newest = runs
+            .iter()
+            .enumerate()
+            .map(|(at, run)| (run.stream, at))
+            .collect();
+        Self {
+            runs,
+            newest,
+            latest: None,
+        }
+    }
+
+    /// The runs, oldest first.
+    pub(crate) fn into_runs(self) -> Vec<Run> {
+        self.runs
+    }
+
+    /// Adds a record that was appended.
+    pub(crate) fn append(&mut self, entry: &Entry) {
+        self.extend_or_begin(entry, |run| run.last.checked_add(1) == Some(entry.sequence));
+    }
+
+    /// Adds a run as a whole.
+    pub(crate) fn push(&mut self, run: Run) {
+        self.runs.push(run);
+    }
+
+    fn extend_or_begin(&mut self, entry: &Entry, joins: impl Fn(&Run) -> bool) {
+        let newest = match self.latest {
+            Some((stream, newest)) if stream == entry.stream => Some(newest),
+            _ => self.newest.get(&entry.stream).copied(),
+        };
+        if let Some(newest) = newest
+            && joins(&self.runs[newest])
+            && self.runs[newest].extend(entry)
+        {
+            self.latest = Some((entry.stream, newest));
+            return;
+        }
+        self.latest = Some((entry.stream, self.runs.len()));
+        self.newest.insert(entry.stream, self.runs.len());
+        self.runs.push(Run::of(entry));
+    }
+
     fn add(&mut self, met: &Met<'_>) {
         let header = &met.record.header;
         if !header.kind.is_retained() {
@@ -138,19 +190,11 @@ impl Runs {
             offset: met.offset as u32,
             bytes: header.total_bytes() as u32,
         };
-        if let Some(run) = self
-            .newest
-            .get(&entry.stream)
-            .map(|newest| &mut self.finished[*newest])
-        {
-            let adjacent = run.last.checked_add(1) == Some(entry.sequence);
-            let joins = if header.relocated { !header.start } else { adjacent };
-            if joins && run.extend(&entry) {
-                return;
-            }
+        if header.relocated {
+            self.extend_or_begin(&entry, |_| !header.start);
+        } else {
+            self.append(&entry);
         }
-        self.newest.insert(entry.stream, self.finished.len());
-        self.finished.push(Run::of(&entry));
     }
 }
 

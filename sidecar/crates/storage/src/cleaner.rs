@@ -111,7 +111,9 @@ impl Cleaner<'_> {
         let Some(segment) = self.shared.space.segment(slot) else {
             return Ok(());
         };
-        if let Ok(bytes) = self.read(&segment) {
+        if let Some(catalog) = self.shared.space.take_catalog(slot) {
+            self.store(slot, &catalog);
+        } else if let Ok(bytes) = self.read(&segment) {
             let (catalog, walk) = catalog::of(&bytes, &segment.header, self.shared.durability.trust(), None);
             if walk.damaged == 0 && !walk.tail.torn {
                 self.store(slot, &catalog);
@@ -224,10 +226,7 @@ impl Cleaner<'_> {
             let epoch = self.shared.space.sizes.epoch;
             let fresh = Cursor::fresh(spare, epoch, 0, true);
             if let Some(full) = self.target.replace(fresh) {
-                let end = self.shared.space.durable_end.load(Ordering::Acquire);
-                self.shared
-                    .space
-                    .seal(full.slot, full.sealed(end), &self.shared.index);
+                full.seal(self.shared.space.durable_end.load(Ordering::Acquire), self.shared);
             }
         }
         self.target
@@ -240,6 +239,7 @@ impl Cleaner<'_> {
             return Ok(());
         };
         let mut commit = vec![0; COMMIT_HEADER_BYTES];
+        let copied = copies.len();
         let (mut check, mut former, mut run) = (0, None::<Live>, None::<Run>);
         for live in portion {
             let offset = target.body_offset() + commit.len() - COMMIT_HEADER_BYTES;
@@ -276,6 +276,7 @@ impl Cleaner<'_> {
         commit[..COMMIT_HEADER_BYTES].copy_from_slice(&header);
         commit.resize(frame::commit_bytes(body_bytes), 0);
         target.write(&commit)?;
+        copies[copied..].iter().for_each(|(run, _)| target.note(*run));
         self.shared.durability.file(Site::Relocated, &*target.file)
     }
 }

@@ -209,6 +209,7 @@ pub(crate) fn open_unscoped(
     let state = State::recovered(recovered.segments);
     let space = Space::new(sizes, disk.clone(), log_dir, durability, metrics.clone(), state);
     space.durable_end.store(recovered.end, Ordering::Release);
+    let live = recovered.index.live_bytes();
     let shared = Arc::new(Shared {
         group_commit: GroupCommit::new(recovered.end),
         index: Mutex::new(recovered.index),
@@ -220,6 +221,7 @@ pub(crate) fn open_unscoped(
         stream_quota: options.stream_quota.map_or(capacity / 4 * 3, ByteCount::get),
         reserved: Arc::default(),
         queued: AtomicU64::new(0),
+        live: AtomicU64::new(live),
         failed: AtomicBool::new(false),
         on_fatal: options.on_fatal,
     });
@@ -279,7 +281,13 @@ fn cursor(shared: &Shared, active: Option<recovery::Active>) -> Result<Cursor, O
             header: active.header,
             file: active.file,
         };
-        return Ok(Cursor::resumed(spare, epoch, &active.tail, active.first_ordinal));
+        return Ok(Cursor::resumed(
+            spare,
+            epoch,
+            &active.tail,
+            active.first_ordinal,
+            active.runs,
+        ));
     }
     let spare = match shared.space.take_for_cleaner(&shared.index) {
         Some(spare) => spare,
@@ -334,8 +342,10 @@ impl EmbeddedLog {
             }
             Class::Publish if waiting > 0 && needed > BACKLOG_MAX => Err(Full::Backlog),
             Class::Publish => {
-                let held = shared.index.lock().usage(stream).bytes;
-                if held + bytes as u64 > shared.stream_quota {
+                // As long as all streams together hold less, none has to be asked for its own share.
+                let may_exceed = shared.live.load(Ordering::Acquire) + needed > shared.stream_quota;
+                if may_exceed && shared.index.lock().usage(stream).bytes + bytes as u64 > shared.stream_quota
+                {
                     return Err(Full::Stream);
                 }
                 self.check_free(needed + shared.space.reserve_bytes())

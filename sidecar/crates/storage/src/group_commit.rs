@@ -4,6 +4,7 @@
 //! at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use model::Timestamp;
@@ -84,6 +85,8 @@ struct State {
 pub(crate) struct GroupCommit {
     state: Mutex<State>,
     filled: Condvar,
+    /// The same as in the state, for those who only want to know.
+    closed: AtomicBool,
 }
 
 impl State {
@@ -113,6 +116,7 @@ impl GroupCommit {
         Self {
             state: Mutex::new(state),
             filled: Condvar::new(),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -184,12 +188,13 @@ impl GroupCommit {
 
     /// No more appends; the writer ends after what is there.
     pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         self.state.lock().closed = true;
         self.filled.notify_all();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().closed
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Fills in those of `wanted` that wait for the disk.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::catalog::{self, Catalog};
 use crate::disk::{Disk, File};
-use crate::index::{Index, Slot};
+use crate::index::{Index, Run, Slot};
 use crate::segment::header::HeaderError;
 use crate::segment::scan::Tail;
 use crate::segment::{DATA_START, SegmentHeader};
@@ -77,6 +77,8 @@ pub(crate) struct Active {
     pub(crate) file: Arc<dyn File>,
     pub(crate) tail: Tail,
     pub(crate) first_ordinal: u64,
+    /// What it holds so far, unless it is damaged.
+    pub(crate) runs: Option<Vec<Run>>,
 }
 
 /// What a disk holds.
@@ -277,6 +279,7 @@ fn assemble(found: Vec<Found>) -> Recovered {
             file: file.clone(),
             tail,
             first_ordinal: found.catalog.first_ordinal,
+            runs: (found.damaged == 0).then(|| found.catalog.runs.clone()),
         })
     });
     let is_active = |slot: Slot| active.as_ref().is_some_and(|active| active.slot == slot);

@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) reserved: Arc<AtomicU64>,
     /// Appended and not durable yet.
     pub(crate) queued: AtomicU64,
+    /// Bytes of all live records, as of the last commit.
+    pub(crate) live: AtomicU64,
     pub(crate) failed: AtomicBool,
     pub(crate) on_fatal: OnFatal,
 }

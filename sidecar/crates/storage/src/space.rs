@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::Position;
+use crate::catalog::Catalog;
 use crate::disk::{Disk, File, write_zeros};
 use crate::index::{Index, Slot};
 use crate::metrics::Metrics;
@@ -88,6 +89,8 @@ pub(crate) struct State {
     owners: BTreeMap<&'static str, (Position, Position)>,
     replayed: bool,
     stopping: bool,
+    /// Of segments that were sealed and are not catalogued yet.
+    catalogs: BTreeMap<Slot, Catalog>,
 }
 
 /// Sizes that do not change while the log is open.
@@ -284,13 +287,21 @@ impl Space {
     }
 
     /// A segment is full.
-    pub(crate) fn seal(&self, slot: Slot, sealed: Sealed, index: &Mutex<Index>) {
+    pub(crate) fn seal(&self, slot: Slot, sealed: Sealed, catalog: Option<Catalog>, index: &Mutex<Index>) {
         let mut state = self.state.lock();
+        if let Some(catalog) = catalog {
+            state.catalogs.insert(slot, catalog);
+        }
         if let Some(segment) = state.segments.get_mut(&slot) {
             segment.stage = Stage::Sealed(sealed);
         }
         self.recount_locked(&state, &index.lock());
         self.work.notify_one();
+    }
+
+    /// What the writer noted about a segment, to be stored.
+    pub(crate) fn take_catalog(&self, slot: Slot) -> Option<Catalog> {
+        self.state.lock().catalogs.remove(&slot)
     }
 
     pub(crate) fn catalogued(&self, slot: Slot) {
@@ -333,6 +344,7 @@ impl Space {
         let segment = state.segments.get_mut(&slot)?;
         let before = segment.clone();
         segment.stage = Stage::Leaving;
+        state.catalogs.remove(&slot);
         Some(before)
     }
 

@@ -4,9 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::catalog::{Catalog, Runs};
 use crate::disk::File;
 use crate::group_commit::{Batch, Framing, Item};
-use crate::index::{Entry, Slot};
+use crate::index::{Entry, Run, Slot};
 use crate::segment::frame::{self, COMMIT_HEADER_BYTES, CommitHeader};
 use crate::segment::scan::Tail;
 use crate::segment::{DATA_START, SegmentHeader};
@@ -27,6 +28,8 @@ pub(crate) struct Cursor {
     previous: u64,
     relocated: bool,
     first_ordinal: Option<u64>,
+    /// What was written; `None` for a segment that recovery found damaged, which a scan knows better.
+    runs: Option<Runs>,
 }
 
 impl Cursor {
@@ -44,11 +47,18 @@ impl Cursor {
             previous,
             relocated,
             first_ordinal: None,
+            runs: Some(Runs::default()),
         }
     }
 
     /// Where recovery found the end of the log.
-    pub(crate) fn resumed(spare: Spare, epoch: u32, tail: &Tail, first_ordinal: u64) -> Self {
+    pub(crate) fn resumed(
+        spare: Spare,
+        epoch: u32,
+        tail: &Tail,
+        first_ordinal: u64,
+        runs: Option<Vec<Run>>,
+    ) -> Self {
         let previous = tail.last.map_or(0, |last| last.previous);
         let fresh = Self::fresh(spare, epoch, previous, false);
         let first_ordinal = Some(first_ordinal);
@@ -57,6 +67,7 @@ impl Cursor {
             number: tail.number,
             chain: tail.chain,
             first_ordinal,
+            runs: runs.map(Runs::resume),
             ..fresh
         }
     }
@@ -105,15 +116,35 @@ impl Cursor {
         Ok(())
     }
 
-    /// What is noted about the segment once it is left at ordinal `end`.
-    pub(crate) fn sealed(&self, end: u64) -> Sealed {
-        Sealed {
+    /// Notes a run that was written as a whole.
+    pub(crate) fn note(&mut self, run: Run) {
+        if let Some(runs) = &mut self.runs {
+            runs.push(run);
+        }
+    }
+
+    /// Leaves the segment for good, with the log at ordinal `end`.
+    pub(crate) fn seal(self, end: u64, shared: &Shared) {
+        let first_ordinal = self.first_ordinal.unwrap_or(end);
+        let catalog = self.runs.map(|runs| Catalog {
+            sequence: self.header.sequence,
+            nonce: self.header.nonce,
             relocated: self.relocated,
-            first_ordinal: self.first_ordinal.unwrap_or(end),
+            previous: self.previous,
+            first_ordinal,
+            end_ordinal: end,
+            epoch: self.epoch,
+            empty: false,
+            runs: runs.into_runs(),
+        });
+        let sealed = Sealed {
+            relocated: self.relocated,
+            first_ordinal,
             end_ordinal: end,
             catalogued: false,
             until: None,
-        }
+        };
+        shared.space.seal(self.slot, sealed, catalog, &shared.index);
     }
 }
 
@@ -156,7 +187,7 @@ fn commit(shared: &Shared, cursor: &mut Cursor, batch: &Batch) -> io::Result<()>
     if framed {
         let base = cursor.body_offset();
         write_and_sync(shared, cursor, &batch.bytes)?;
-        index(shared, cursor.slot, base, COMMIT_HEADER_BYTES, &batch.items);
+        index(shared, cursor, base, COMMIT_HEADER_BYTES, &batch.items);
     } else {
         commit_in_parts(shared, cursor, batch)?;
     }
@@ -204,7 +235,7 @@ fn commit_in_parts(shared: &Shared, cursor: &mut Cursor, batch: &Batch) -> io::R
         commit.resize(frame::commit_bytes(end - start), 0);
         let base = cursor.body_offset();
         write_and_sync(shared, cursor, &commit)?;
-        index(shared, cursor.slot, base, start, items);
+        index(shared, cursor, base, start, items);
         from = until;
     }
     Ok(())
@@ -237,20 +268,25 @@ fn move_on(shared: &Shared, cursor: &mut Cursor, ordinal: u64, urgent: bool) -> 
         .ok_or_else(|| io::Error::other("no free segment is left"))?;
     let next = Cursor::fresh(spare, cursor.epoch, cursor.header.sequence, false);
     let left = std::mem::replace(cursor, next);
-    shared.space.seal(left.slot, left.sealed(ordinal), &shared.index);
+    left.seal(ordinal, shared);
     Ok(())
 }
 
 /// `base` is where the body lies in the segment, `start` where it begins in the batch.
-fn index(shared: &Shared, slot: Slot, base: usize, start: usize, items: &[Item]) {
+fn index(shared: &Shared, cursor: &mut Cursor, base: usize, start: usize, items: &[Item]) {
     let mut index = shared.index.lock();
     for item in items.iter().filter(|item| item.kind.is_retained()) {
-        index.insert(&Entry {
+        let entry = Entry {
             stream: item.stream,
             sequence: item.sequence,
-            slot,
+            slot: cursor.slot,
             offset: (base + item.offset as usize - start) as u32,
             bytes: item.bytes,
-        });
+        };
+        index.insert(&entry);
+        if let Some(runs) = &mut cursor.runs {
+            runs.append(&entry);
+        }
     }
+    shared.live.store(index.live_bytes(), Ordering::Release);
 }
