@@ -131,7 +131,12 @@ impl Broker {
     ) -> Result<Self, StartError> {
         let stored = table.snapshot().into_iter().find(|entry| entry.key == OWNER);
         let version = stored.as_ref().map(|entry| entry.version);
-        let engine = load(stored.map(|entry| entry.value), replay)?;
+        let Loaded {
+            engine,
+            position,
+            replayed,
+        } = load(stored.map(|entry| entry.value), replay)?;
+        log.forget_before(OWNER, position);
         let routes = Arc::new(ArcSwap::from_pointee(Routes::default()));
         let returned = Arc::new(Returned::default());
         let (sender, commands) = mpsc::channel(QUEUE_MAX);
@@ -144,6 +149,7 @@ impl Broker {
             receivers: AtomicU64::new(0),
             metrics: Metrics::register(registry, &routes),
         };
+        let snapshots = Snapshots::new(table, version, &*log, replayed);
         let owner = Owner {
             engine,
             log,
@@ -151,7 +157,7 @@ impl Broker {
             commands,
             returned,
             routes,
-            snapshots: Snapshots::new(table, version),
+            snapshots,
             receivers: HashMap::new(),
             reads: FuturesUnordered::new(),
             dead: VecDeque::new(),
@@ -209,7 +215,16 @@ impl Broker {
 }
 
 /// The state of the snapshot, and what happened since.
-fn load(snapshot: Option<Bytes>, mut replay: Replay) -> Result<Engine, StartError> {
+/// What a start finds.
+struct Loaded {
+    engine: Engine,
+    /// Of the stored snapshot.
+    position: Position,
+    /// Bytes of the log that came after it.
+    replayed: u64,
+}
+
+fn load(snapshot: Option<Bytes>, mut replay: Replay) -> Result<Loaded, StartError> {
     let decoded = snapshot.map(|value| Snapshot::decode(&value)).transpose();
     let decoded = decoded.map_err(|error| StartError::Snapshot(error.to_string()))?;
     let (mut engine, position) = match decoded {
@@ -217,7 +232,9 @@ fn load(snapshot: Option<Bytes>, mut replay: Replay) -> Result<Engine, StartErro
         None => (Engine::default(), Position::START),
     };
     let mut seen = Replayed::default();
+    let mut replayed = 0;
     replay.records(position, &mut |_, record| {
+        replayed += storage::footprint(record.payload.len()) as u64;
         let sequence = record.sequence.get();
         engine.replay(
             record.stream.0,
@@ -241,7 +258,11 @@ fn load(snapshot: Option<Bytes>, mut replay: Replay) -> Result<Engine, StartErro
             "some records of the log were not understood"
         );
     }
-    Ok(engine)
+    Ok(Loaded {
+        engine,
+        position,
+        replayed,
+    })
 }
 
 impl Shared {

@@ -60,7 +60,8 @@ impl Owner {
             let deadline = if unfinished {
                 Some(Timestamp::default())
             } else {
-                self.engine.next_deadline()
+                let deadlines = [self.engine.next_deadline(), self.snapshots.deadline()];
+                deadlines.into_iter().flatten().min()
             };
             let timer = sleep(deadline.map(|deadline| deadline.saturating_sub(self.clock.now())));
             tokio::select! {
@@ -80,7 +81,7 @@ impl Owner {
             }
             self.take_returned(now);
             unfinished = self.work(now);
-            self.snapshots.begin_if_due(&self.engine, &*self.log);
+            self.snapshots.begin_if_due(&self.engine, &*self.log, now);
         }
         self.stop(queued).await;
     }
@@ -169,14 +170,14 @@ impl Owner {
         bytes: usize,
         act: impl FnOnce(&mut Engine) -> Result<T, Error>,
     ) {
-        let result = self
-            .log
-            .reserve(class, StreamId(topic), bytes)
-            .map_err(refused)
-            .and_then(|room| {
-                let value = act(&mut self.engine)?;
-                Ok((value, self.flush(room)))
-            });
+        let reserved = self.log.reserve(class, StreamId(topic), bytes);
+        if let Err(Full::Log | Full::Stream) = reserved {
+            self.snapshots.press(self.clock.now());
+        }
+        let result = reserved.map_err(refused).and_then(|room| {
+            let value = act(&mut self.engine)?;
+            Ok((value, self.flush(room)))
+        });
         let _ = reply.send(result);
     }
 

@@ -71,7 +71,14 @@ fn line(tailed: Tailed) -> Bytes {
         Tailed::Event(event) => {
             let mut line = BytesMut::with_capacity(event.len() + 16);
             line.put_slice(br#"{"event":"#);
-            line.put_slice(&event);
+            // Raw line breaks in JSON are white space between tokens: a string cannot hold them unescaped.
+            line.extend(event.iter().map(|byte| {
+                if matches!(byte, b'\n' | b'\r') {
+                    b' '
+                } else {
+                    *byte
+                }
+            }));
             line.put_slice(b"}\n");
             line.freeze()
         }
@@ -87,6 +94,8 @@ mod tests {
     fn a_tail_is_one_json_object_per_line() {
         let event = line(Tailed::Event(Bytes::from_static(br#"{"id":"1"}"#)));
         assert_eq!(&event[..], b"{\"event\":{\"id\":\"1\"}}\n");
+        let pretty = line(Tailed::Event(Bytes::from_static(b"{\r\n\"id\": \"1\"\n}")));
+        assert_eq!(&pretty[..], b"{\"event\":{  \"id\": \"1\" }}\n");
         assert_eq!(&line(Tailed::Missed(3))[..], b"{\"missed\":3}\n");
     }
 }
