@@ -11,10 +11,12 @@ NATIVE_TOOLS := cc cmake curl python3 node npm
 run:
 	$(CARGO) run --release --bin weft -- dev examples/quickstart
 
-## Every test there is. Builds the product first, since the end-to-end tests run the real binary.
+## Every test there is. Builds the product first, since the end-to-end tests run the real binary; these mostly
+## wait, so more of them run at once than there are cores.
 test: tools
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --exclude e2e
+	$(CARGO) test --package e2e -- --test-threads=4
 
 ## The table of docs/benchmarks.md. Quiet machine, please.
 bench: tools
