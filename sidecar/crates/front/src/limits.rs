@@ -10,7 +10,7 @@ use model::cloud_event;
 pub struct Limits {
     /// Connections open at once, over all listeners of the door. Default 10,000.
     /// At it: a plaintext client reads 503 with `Retry-After: 1` and is closed; a TLS client is closed.
-    /// Memory: about 2 KB for a connection that never spoke, 20 KB for one that is idle after a request (TLS: 45 KB).
+    /// Memory: up to 16 KiB for a connection that never spoke, as the end-to-end test `idle` asserts of the debug build.
     pub connections: usize,
     /// What one publish request may hold. Default as Azure: 1,000 events, 1 MiB each and 1 MiB together. At it: 413.
     pub publish: cloud_event::Limits,
