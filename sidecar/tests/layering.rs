@@ -22,10 +22,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("front", &["auth", "broker", "model", "runtime"]),
     (
         "sidecar",
-        &["auth", "broker", "config", "front", "model", "runtime", "storage"],
+        &[
+            "adapters", "auth", "broker", "config", "front", "model", "runtime", "storage",
+        ],
     ),
+    ("adapters", &["auth", "broker", "config", "model", "runtime", "storage"]),
     // The control plane and the tool.
     ("plan", &["config", "crds"]),
+    ("operator", &["config", "crds", "credentials", "plan", "runtime"]),
     (
         "cli",
         &["config", "crds", "credentials", "plan", "runtime", "sidecar"],

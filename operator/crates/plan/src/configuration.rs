@@ -91,8 +91,9 @@ impl Configuration {
     }
 }
 
-/// The shard of a topic: it depends on the uid alone, so that a change of one topic changes one shard.
-fn shard_of(uid: &str) -> usize {
+/// The shard of a topic (and of its subscriptions): it depends on the topic's uid alone, so that a change of one topic
+/// changes one shard.
+pub fn shard_of(uid: &str) -> usize {
     let hash = Digest::of(uid.as_bytes()).to_u128();
     // FNV's high half has seen every byte; its lowest bits have seen only the lowest bits of each.
     let mixed = (hash >> 64) ^ hash;

@@ -36,7 +36,7 @@ mod planner;
 mod size;
 mod topic;
 
-pub use configuration::{Configuration, EncodeError, Pieces};
+pub use configuration::{Configuration, EncodeError, Pieces, shard_of};
 pub use decision::{Decision, ObjectId};
 pub use duration::IsoDuration;
 pub use name::ClientName;

@@ -18,6 +18,8 @@ mod digest;
 mod document;
 mod filter;
 mod head;
+pub mod objects;
+mod report;
 mod secrets;
 mod shard;
 
@@ -25,6 +27,7 @@ pub use digest::{Digest, ParseDigestError};
 pub use document::{AssembleError, Document};
 pub use filter::{Filter, Operator, Predicate};
 pub use head::{AuthorizationRule, DeletionPolicy, Head, NamespaceIdentity, Right, Settings};
+pub use report::{PodReport, Problem, REFUSED_LISTED, Refused};
 pub use secrets::{AccessKeys, Secrets};
 pub use shard::{Shard, Subscription, Topic};
 

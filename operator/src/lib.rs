@@ -1,0 +1,1 @@
+//! The operator: Namespaces, Topics and EventSubscriptions in, configured sidecar pods out.

@@ -1,0 +1,3 @@
+//! `weft-operator`.
+
+fn main() {}

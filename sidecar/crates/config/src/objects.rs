@@ -1,0 +1,45 @@
+//! Where the pieces lie in a cluster: names of the objects that operator and sidecar share, keys in them, the files
+//! under which a pod sees them, and its ports.
+
+/// Key of the head's JSON in the ConfigMap [`head`], and its file in the pod.
+pub const HEAD_KEY: &str = "head.json";
+/// Key (`binaryData`) of the gzip of a shard's JSON in the ConfigMap [`shard`]. The head's digest is of the JSON.
+pub const SHARD_KEY: &str = "shard.json.gz";
+/// Key of the JSON of [`Secrets`](crate::Secrets) in the Secret [`secrets`], and its file in the pod.
+pub const SECRETS_KEY: &str = "secrets.json";
+/// Key of the revision of the secrets, a decimal number that only grows, and its file in the pod.
+pub const SECRETS_REVISION_KEY: &str = "revision";
+/// Key of the JSON of a [`PodReport`](crate::PodReport) in the ConfigMap [`report`].
+pub const REPORT_KEY: &str = "report.json";
+
+/// HTTPS in the pod.
+pub const HTTPS_PORT: u16 = 8443;
+/// HTTP without TLS in the pod; open only if the Namespace says so.
+pub const HTTP_PORT: u16 = 8080;
+/// Health, readiness, metrics in the pod; on no Service.
+pub const OPERATIONS_PORT: u16 = 9464;
+
+/// The ConfigMap with the head of the Namespace `namespace`.
+pub fn head(namespace: &str) -> String {
+    format!("{namespace}-config")
+}
+
+/// The ConfigMap with shard `index`.
+pub fn shard(namespace: &str, index: usize) -> String {
+    format!("{namespace}-config-{index:02}")
+}
+
+/// The file of shard `index` in the folder where a pod sees its configuration.
+pub fn shard_file(index: usize) -> String {
+    format!("{index:02}.json.gz")
+}
+
+/// The Secret with keys and serving certificate, for the sidecar alone.
+pub fn secrets(namespace: &str) -> String {
+    format!("{namespace}-secrets")
+}
+
+/// The ConfigMap in which the pod `pod` reports.
+pub fn report(pod: &str) -> String {
+    format!("{pod}-report")
+}

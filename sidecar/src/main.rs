@@ -1,0 +1,3 @@
+//! `weft-sidecar`.
+
+fn main() {}
