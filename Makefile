@@ -3,9 +3,13 @@ CACHE ?= $(HOME)/.cache/weft
 CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+HELM_VERSION := v4.3.1
+HELM := $(CACHE)/helm-$(HELM_VERSION)/bin/helm
 NATIVE_TOOLS := cc cmake curl python3 node npm
+# For a cluster on this machine: its nodes are namespaces, its network is a bridge.
+CLUSTER_TOOLS := ip mount nft nsenter unshare
 
-.PHONY: run test bench lint golden tools
+.PHONY: run test test-cluster bench lint golden tools cluster-tools chart helm
 
 ## The quickstart in local mode, until Ctrl-C.
 run:
@@ -13,10 +17,16 @@ run:
 
 ## Every test there is. Builds the product first, since the end-to-end tests run the real binary; these mostly
 ## wait, so more of them run at once than there are cores.
-test: tools
+test: tools helm
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --exclude e2e
 	$(CARGO) test --package e2e -- --test-threads=4
+	$(MAKE) test-cluster
+
+## Weft on a real cluster: that which KUBECONFIG names (see e2e/README.md), or one of this machine's own, which needs
+## Linux and root and takes minutes to build at first.
+test-cluster: cluster-tools
+	$(CARGO) run --package e2e -- test
 
 ## The table of docs/benchmarks.md. Quiet machine, please.
 bench: tools
@@ -27,11 +37,17 @@ bench: tools
 lint: $(CARGO_DENY)
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --package e2e --test cluster -- -D warnings
 	$(CARGO_DENY) --all-features check bans licenses sources
 
 ## Writes golden files anew (CRD YAML and the like); read the diff before you commit it.
-golden:
+golden: helm
 	UPDATE_GOLDEN=1 $(CARGO) test -p crds -p plan
+	UPDATE_GOLDEN=1 $(CARGO) test -p charts
+
+## The chart alone: Helm lints and renders it, and the files for GitOps tools are tried out.
+chart: helm
+	$(CARGO) test -p charts
 
 ## What cargo cannot bring: a C compiler and CMake for the TLS library, Python and Node for the SDK tests, curl.
 tools:
@@ -39,5 +55,17 @@ tools:
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then sh .ci/install-tools $$missing; fi
 
+## Where they cannot be installed, the tests on the cluster say what is missing.
+cluster-tools:
+	@missing=""; for tool in $(CLUSTER_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" -eq 0 ]; then sh .ci/install-tools $$missing; fi
+
 $(CARGO_DENY):
 	$(CARGO) install --locked --version $(CARGO_DENY_VERSION) --root $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny
+
+helm: $(HELM)
+
+## Built from its Go module: some minutes, once.
+$(HELM):
+	mkdir -p $(dir $@)
+	CGO_ENABLED=0 GOBIN=$(dir $@) go install -trimpath -ldflags "-s -w" helm.sh/helm/v4/cmd/helm@$(HELM_VERSION)

@@ -334,6 +334,9 @@ impl DeadLetters {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Data {
     /// List the streams: open ones, and those whose topic is gone and whose events wait for the end of the grace period.
+    ///
+    /// In local mode also the Namespaces that are gone and whose data is still there. The annotation
+    /// `weft.dev/adopt-data: UID` on a new Topic or Namespace takes such data over.
     List {
         #[command(flatten)]
         connection: Connection,
@@ -341,9 +344,10 @@ pub(crate) enum Data {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
-    /// Delete a closed stream and all its events at once. This cannot be undone.
+    /// Delete a closed stream and all its events at once, or the data of a local Namespace that is gone. This cannot be
+    /// undone.
     Purge {
-        /// The stream's uid, as `list` shows it.
+        /// The uid that `list` shows.
         uid: String,
 
         /// Do not ask.

@@ -24,9 +24,13 @@ impl Connection {
     /// From `--endpoint` and `--key-file`; else a local Namespace, if one is named; else from the environment; else
     /// the only local Namespace.
     pub(crate) fn resolve(args: &args::Connection, environment: &Environment) -> Result<Self, Failure> {
-        let mut connection = match &args.endpoint {
-            Some(endpoint) => Self::elsewhere(endpoint, args.key_file.as_deref(), environment)?,
-            None => Self::local_or_environment(args, environment)?,
+        let endpoint = args.endpoint.as_ref().or(environment.endpoint.as_ref());
+        let mut connection = match (local_data(args, environment), endpoint) {
+            (None, Some(endpoint)) => Self::elsewhere(endpoint, args.key_file.as_deref(), environment)?,
+            (data, _) => {
+                let data = data.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
+                Self::local(&data, args.namespace.as_deref())?
+            }
         };
         if let Some(file) = &args.ca_file {
             connection.roots = Some(file.clone());
@@ -47,22 +51,6 @@ impl Connection {
             })?,
         };
         Self::new(endpoint, key, environment.roots.clone())
-    }
-
-    fn local_or_environment(args: &args::Connection, environment: &Environment) -> Result<Self, Failure> {
-        let wants_local = args.namespace.is_some() || args.data_dir.is_some();
-        match (&environment.endpoint, &environment.key) {
-            (Some(endpoint), Some(key)) if !wants_local => {
-                Self::new(endpoint, key.clone(), environment.roots.clone())
-            }
-            _ => {
-                let data = args
-                    .data_dir
-                    .clone()
-                    .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
-                Self::local(&data, args.namespace.as_deref())
-            }
-        }
     }
 
     fn local(data: &Path, namespace: Option<&str>) -> Result<Self, Failure> {
@@ -96,6 +84,21 @@ impl Connection {
         }
         Ok(Self { endpoint, key, roots })
     }
+}
+
+/// The data folder of the local Namespaces, if a command is about them: no endpoint is given, and none is in the
+/// environment either, or a local Namespace is asked for.
+pub(crate) fn local_data(args: &args::Connection, environment: &Environment) -> Option<PathBuf> {
+    let wants_local = args.namespace.is_some() || args.data_dir.is_some();
+    let is_elsewhere = environment.endpoint.is_some() && environment.key.is_some() && !wants_local;
+    if args.endpoint.is_some() || is_elsewhere {
+        return None;
+    }
+    Some(
+        args.data_dir
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA)),
+    )
 }
 
 /// The settings that `weft dev` wrote for `namespace`.
@@ -144,7 +147,8 @@ fn only_namespace(data: &Path) -> Result<String, Failure> {
     }
 }
 
-fn local_namespaces(data: &Path) -> Vec<String> {
+/// The Namespaces for which the data folder has settings.
+pub(crate) fn local_namespaces(data: &Path) -> Vec<String> {
     let entries = fs::read_dir(data).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".env")?.to_owned()))

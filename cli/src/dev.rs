@@ -7,7 +7,7 @@ mod atomic_file;
 mod check;
 mod credentials;
 mod data_folder;
-mod departed;
+pub(crate) mod departed;
 mod local;
 mod planning;
 mod ports;
@@ -27,6 +27,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use local::Local;
 use signals::Signals;
+pub(crate) use state::Departed;
 
 /// What is due by the calendar (certificates, the data of what is long gone) is looked at this often.
 const CHORES: Duration = Duration::from_secs(60);

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "it/adoption.rs"]
+mod adoption;
+#[path = "it/cluster_fields.rs"]
+mod cluster_fields;
 #[path = "it/commands.rs"]
 mod commands;
 #[path = "it/dead_letters.rs"]

@@ -12,7 +12,9 @@
 //!
 //! This crate does not validate and does not talk to a cluster.
 
+pub mod annotation;
 mod kind;
+pub mod label;
 pub mod rules;
 mod schema;
 pub mod shared;

@@ -122,6 +122,98 @@ pub const STORAGE_SIZE: Rule = Rule {
     fix: "write for example 10Gi",
 };
 
+/// Names of StorageClasses, and the empty name that means none.
+pub const STORAGE_CLASS_NAME: Rule = Rule {
+    expression: "self == '' || self.matches('^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$')",
+    rule: "the name of a StorageClass has a-z 0-9 - . and begins and ends with a letter or digit",
+    fix: "write such a name, or remove the field for the cluster's default class",
+};
+
+/// Data does not move between a volume and a pod's disk.
+pub const STORAGE_KIND_IMMUTABLE: Rule = Rule {
+    expression: "(has(self.storage) && has(self.storage.ephemeral)) == (has(oldSelf.storage) && has(oldSelf.storage.ephemeral))",
+    rule: "the kind of storage is immutable, and without storage it is persistentVolume",
+    fix: "create another Namespace with the other kind",
+};
+
+/// A volume keeps the class that it was made with.
+pub const STORAGE_CLASS_IMMUTABLE: Rule = Rule {
+    expression: "(has(self.storage) && has(self.storage.ephemeral)) || (has(oldSelf.storage) && has(oldSelf.storage.ephemeral)) || (has(self.storage) && has(self.storage.persistentVolume) && has(self.storage.persistentVolume.storageClassName) ? [self.storage.persistentVolume.storageClassName] : []) == (has(oldSelf.storage) && has(oldSelf.storage.persistentVolume) && has(oldSelf.storage.persistentVolume.storageClassName) ? [oldSelf.storage.persistentVolume.storageClassName] : [])",
+    rule: "storageClassName is immutable",
+    fix: "create another Namespace with the other class",
+};
+
+/// Kubernetes can grow a volume and not shrink it.
+pub const VOLUME_NEVER_SHRINKS: Rule = Rule {
+    expression: "(has(self.storage) && has(self.storage.ephemeral)) || (has(oldSelf.storage) && has(oldSelf.storage.ephemeral)) || quantity(has(self.storage) && has(self.storage.persistentVolume) ? self.storage.persistentVolume.size : '10Gi').compareTo(quantity(has(oldSelf.storage) && has(oldSelf.storage.persistentVolume) ? oldSelf.storage.persistentVolume.size : '10Gi')) >= 0",
+    rule: "a persistent volume can grow and never shrink, and without storage it has 10Gi",
+    fix: "write at least the size that it has",
+};
+
+/// The user's certificate has its own names.
+pub const DNS_NAMES_WITHOUT_SECRET: Rule = Rule {
+    expression: "!has(self.secretRef) || !has(self.dnsNames)",
+    rule: "dnsNames has no meaning with secretRef, because that certificate has its own names",
+    fix: "remove dnsNames, or remove secretRef for a certificate that Weft makes",
+};
+
+/// Names that a certificate of ours can carry.
+pub const DNS_NAME: Rule = Rule {
+    expression: "self.matches('^([*][.])?([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$') || self.matches('^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])[.]){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])$')",
+    rule: "this is a DNS name in lower case, whose first label may be *, or an IPv4 address",
+    fix: "write for example events.example.com",
+};
+
+/// Names of objects that are not ours.
+pub const OBJECT_NAME: Rule = Rule {
+    expression: "self.matches('^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$')",
+    rule: "the name of a Kubernetes object has a-z 0-9 - . and begins and ends with a letter or digit",
+    fix: "write the name of an object of your cluster",
+};
+
+/// Keys of labels and annotations.
+pub const KEYS: Rule = Rule {
+    expression: "self.all(key, key.size() <= 317 && key.matches('^(([a-z0-9]([-a-z0-9]*[a-z0-9])?[.])*[a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$'))",
+    rule: "a key has at most 63 of A-Z a-z 0-9 - . _ and begins and ends with a letter or digit, after a DNS name and / if need be",
+    fix: "write for example team or example.com/team",
+};
+
+/// Values of labels.
+pub const LABEL_VALUES: Rule = Rule {
+    expression: "self.all(key, self[key].matches('^([A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)?$'))",
+    rule: "a label's value has at most 63 of A-Z a-z 0-9 - . _ and begins and ends with a letter or digit",
+    fix: "write such a value, or use an annotation",
+};
+
+/// Labels of pods that users may not set, beside those of `weft.dev/`.
+pub const OWN_LABELS: [&str; 4] = [
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/component",
+    "app.kubernetes.io/managed-by",
+];
+
+/// [`OWN_LABELS`], and all of our prefix.
+pub const LABELS_OF_USERS: Rule = Rule {
+    expression: "self.all(key, !key.startsWith('weft.dev/') && !(key in ['app.kubernetes.io/name', 'app.kubernetes.io/instance', 'app.kubernetes.io/component', 'app.kubernetes.io/managed-by']))",
+    rule: "labels of weft.dev/ and name, instance, component, managed-by of app.kubernetes.io/ belong to Weft",
+    fix: "remove them, or choose another label",
+};
+
+/// All of our prefix.
+pub const ANNOTATIONS_OF_USERS: Rule = Rule {
+    expression: "self.all(key, !key.startsWith('weft.dev/'))",
+    rule: "annotations of weft.dev/ belong to Weft",
+    fix: "remove them; those for users stand in metadata.annotations of the Namespace",
+};
+
+/// Amounts of CPU, memory and the like.
+pub const QUANTITIES: Rule = Rule {
+    expression: "self.all(name, string(self[name]).matches('^[0-9]{1,14}([.][0-9]{1,3})?(m|Ki|Mi|Gi|Ti|k|M|G|T)?$'))",
+    rule: "an amount is a number with one of the units m Ki Mi Gi Ti k M G T or none",
+    fix: "write for example 500m of cpu or 256Mi of memory",
+};
+
 /// A duration to the second, zero allowed.
 pub const DURATION: Rule = Rule {
     expression: "self.matches('^P([0-9]{1,3}D)?(T([0-9]{1,4}H)?([0-9]{1,6}M)?([0-9]{1,8}S)?)?$') && !self.endsWith('P') && !self.endsWith('T')",

@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
-use schemars::Schema;
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
 use crate::Kind;
+use crate::rules::{self, Rule, validations};
 use crate::v1alpha1::{EventSubscription, Namespace, Topic};
 
 /// The CustomResourceDefinition of a kind.
@@ -30,6 +31,70 @@ fn open_api_schema(kind: Kind) -> Value {
     crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema")
         .expect("the derive writes one version with a schema")
         .take()
+}
+
+/// Labels that users give to an object of ours.
+pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
+    strings(63, &[rules::KEYS, rules::LABEL_VALUES, rules::LABELS_OF_USERS])
+}
+
+/// Labels to look for.
+pub(crate) fn label_values(_: &mut SchemaGenerator) -> Schema {
+    strings(63, &[rules::KEYS, rules::LABEL_VALUES])
+}
+
+/// Annotations that users give to an object of ours.
+pub(crate) fn annotations(_: &mut SchemaGenerator) -> Schema {
+    strings(4096, &[rules::KEYS, rules::ANNOTATIONS_OF_USERS])
+}
+
+/// Names for a certificate of ours.
+pub(crate) fn dns_names(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 16,
+        "items": {"type": "string", "maxLength": 253, VALIDATIONS: validations(&[rules::DNS_NAME])},
+        "x-kubernetes-list-type": "set",
+    })
+}
+
+/// Amounts by the name of what is measured. YAML makes numbers of some of them.
+pub(crate) fn quantities(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 8,
+        "additionalProperties": {"x-kubernetes-int-or-string": true, "maxLength": 32},
+        VALIDATIONS: validations(&[rules::KEYS, rules::QUANTITIES]),
+    })
+}
+
+/// A part of Kubernetes' own schema; `plan` and the API server check it when it is used.
+pub(crate) fn some_object(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", PRESERVE: true})
+}
+
+/// [`some_object`], several times.
+pub(crate) fn some_objects(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 32,
+        "items": {"type": "object", PRESERVE: true},
+        "x-kubernetes-list-type": "atomic",
+    })
+}
+
+const VALIDATIONS: &str = "x-kubernetes-validations";
+const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
+
+fn strings(longest: u32, rules: &[Rule]) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": {"type": "string", "maxLength": longest},
+        VALIDATIONS: validations(rules),
+    })
 }
 
 /// Drops what Rust's `Option` and `Default` leave in a schema. Without `nullable` the API server prunes an

@@ -5,5 +5,9 @@ mod namespace;
 mod topic;
 
 pub use event_subscription::{DeadLetter, EventSubscription, EventSubscriptionSpec, Queue};
-pub use namespace::{DeletionPolicy, Ephemeral, Namespace, NamespaceSpec, PersistentVolume, Storage};
+pub use namespace::{
+    DeletionPolicy, Ephemeral, ImagePullSecret, Namespace, NamespaceSpec, NamespaceStatus, Opaque,
+    PersistentVolume, PodMetadata, PodSpec, PodTemplate, Resources, SecretReference, Service, ServiceType,
+    Storage, Tls, UpgradePolicy,
+};
 pub use topic::{Topic, TopicSpec};

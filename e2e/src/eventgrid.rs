@@ -1,6 +1,6 @@
 //! The calls of Azure Event Grid's pull API over [`crate::http`], for tests that look at the wire.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -50,10 +50,21 @@ pub enum Settlement {
 
 impl EventGrid {
     pub fn open(address: SocketAddr, key: &str) -> anyhow::Result<Self> {
-        Ok(Self {
-            connection: Connection::open(address)?,
+        Ok(Self::over(Connection::open(address)?, key))
+    }
+
+    /// Over a connection that is open already.
+    pub fn over(connection: Connection, key: &str) -> Self {
+        Self {
+            connection,
             key: key.to_owned(),
-        })
+        }
+    }
+
+    /// How long an answer may take; a peer that has vanished says nothing.
+    pub fn set_patience(&self, patience: Duration) -> anyhow::Result<()> {
+        let timeout = self.connection.socket().set_read_timeout(Some(patience));
+        timeout.context("set the read timeout")
     }
 
     /// Publishes a batch.

@@ -1,5 +1,7 @@
 //! A small blocking HTTP/1.1 client that sends exactly the bytes a test asks for, wrong ones included.
 
+mod stream;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -7,6 +9,8 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+
+use self::stream::Stream;
 
 /// Longer than the longest poll that tests make.
 const READ_TIMEOUT: Duration = Duration::from_secs(150);
@@ -85,18 +89,16 @@ impl Response {
 
 /// One kept-alive connection.
 #[derive(Debug)]
-pub struct Connection(BufReader<TcpStream>);
+pub struct Connection(BufReader<Stream>);
 
 impl Connection {
     pub fn open(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).context("connect")?;
-        stream.set_nodelay(true).context("set no delay")?;
-        stream
-            .set_read_timeout(Some(READ_TIMEOUT))
-            .context("set the read timeout")?;
-        stream
-            .set_write_timeout(Some(READ_TIMEOUT))
-            .context("set the write timeout")?;
+        Ok(Self(BufReader::new(Stream::plain(socket(address)?))))
+    }
+
+    /// Over TLS, to a server whose certificate bears this name and is signed by one of these authorities (PEM).
+    pub fn open_tls(address: SocketAddr, server_name: &str, authorities: &str) -> anyhow::Result<Self> {
+        let stream = Stream::tls(socket(address)?, server_name, authorities)?;
         Ok(Self(BufReader::new(stream)))
     }
 
@@ -127,7 +129,7 @@ impl Connection {
 
     /// The socket, for timeouts and for waiting on its end.
     pub fn socket(&self) -> &TcpStream {
-        self.0.get_ref()
+        self.0.get_ref().socket()
     }
 
     /// Reads one response.
@@ -183,6 +185,18 @@ impl Connection {
         }
         Ok(line.trim_end().to_owned())
     }
+}
+
+fn socket(address: SocketAddr) -> anyhow::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).context("connect")?;
+    stream.set_nodelay(true).context("set no delay")?;
+    stream
+        .set_read_timeout(Some(READ_TIMEOUT))
+        .context("set the read timeout")?;
+    stream
+        .set_write_timeout(Some(READ_TIMEOUT))
+        .context("set the write timeout")?;
+    Ok(stream)
 }
 
 /// One request on a connection of its own.

@@ -10,8 +10,10 @@
 
 pub mod binary;
 pub mod clients;
+pub mod cluster;
 pub mod eventgrid;
 pub mod http;
+pub mod ledger;
 pub mod manifests;
 pub mod procfs;
 pub mod random;

@@ -16,6 +16,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
+pub(crate) use self::log::is_alarm;
 use self::{log::Log, process::Process};
 use crate::{EventGrid, binary, manifests::NAMESPACE};
 

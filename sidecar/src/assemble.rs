@@ -1,105 +1,186 @@
 //! Which part stands on which.
 
-use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use auth::Authorizer;
-use broker::Broker;
-use bytes::Bytes;
-use front::{Certificate, Door, Listener, Operations};
+use front::{Certificate, Door, Listener};
 use runtime::metrics::Registry;
-use runtime::{Clock, TaskScope};
-use storage::{Table, embedded};
+use runtime::{Clock, Operations, TaskScope};
 use tokio::sync::watch;
 
-use crate::Configuration;
 use crate::config::Plan;
 use crate::error::Error;
-use crate::metrics::{self, ConfigurationMetrics};
+use crate::log::start_broker;
+use crate::metrics::{ConfigurationMetrics, Process};
+use crate::ports::Ports;
 use crate::readiness::Readiness;
 use crate::reload::{Reloader, read_certificate};
 use crate::report::Report;
 use crate::settings::{Addresses, Settings};
 use crate::stop::Scopes;
+use crate::{Configuration, Sidecar};
 
-type Assembled = (Addresses, Readiness, watch::Receiver<Report>);
+/// A data plane that waits for its first configuration: its ports are bound, the operations port answers (alive, not
+/// ready), the doors are closed and the log was not touched.
+#[derive(Debug)]
+pub struct Prepared {
+    parts: Parts,
+    scopes: Scopes,
+}
 
-/// Opens everything from the ports inwards and leaves the rest to a task: the probe, the doors, the configuration.
-pub(crate) async fn assemble(
-    settings: &Settings,
-    mut configurations: watch::Receiver<Arc<Configuration>>,
-    scopes: &Scopes,
-) -> Result<Assembled, Error> {
-    let clock = Clock::system();
-    let registry = Registry::default();
-    let readiness = Readiness::starting();
-    // Ports first: the mistake that users make most is found before the log is touched.
-    let ports = Ports::bind(settings).await?;
-    let addresses = ports.addresses;
-    if let Some(listener) = ports.operations {
-        let (process, registry) = (
-            metrics::Process::register(&registry, clock.now()),
-            registry.clone(),
-        );
+#[derive(Debug)]
+struct Parts {
+    settings: Settings,
+    ports: Ports,
+    clock: Clock,
+    registry: Registry,
+    readiness: Readiness,
+}
+
+impl Prepared {
+    /// Ports come first: the mistake that users make most is found before the log is touched.
+    pub(crate) async fn new(settings: Settings) -> Result<Self, Error> {
+        let scopes = Scopes::new(settings.drain);
+        let mut parts = Parts {
+            ports: Ports::bind(&settings).await?,
+            clock: Clock::system(),
+            registry: Registry::default(),
+            readiness: Readiness::starting(),
+            settings,
+        };
+        parts.open_operations(&scopes.operations);
+        Ok(Self { parts, scopes })
+    }
+
+    /// Where the operations port is, and the doors will be.
+    pub fn addresses(&self) -> Addresses {
+        self.parts.ports.addresses
+    }
+
+    /// What `/metrics` prints.
+    pub fn registry(&self) -> &Registry {
+        &self.parts.registry
+    }
+
+    /// Whether `configuration` can be the first one. [`Prepared::start`] wants the same, but ends when it is not so.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] says what does not fit.
+    pub fn check(&self, configuration: &Configuration) -> Result<(), Error> {
+        self.parts.read(configuration).map(drop)
+    }
+
+    /// Opens the log and begins to serve; see [`start`](crate::start).
+    ///
+    /// # Errors
+    /// The log or the first configuration does not allow it; everything that was opened is closed again.
+    pub async fn start(self, configurations: watch::Receiver<Arc<Configuration>>) -> Result<Sidecar, Error> {
+        let Self { parts, scopes } = self;
+        let (addresses, readiness) = (parts.ports.addresses, parts.readiness.clone());
+        match parts.assemble(configurations, &scopes).await {
+            Ok(report) => Ok(Sidecar {
+                addresses,
+                readiness,
+                report,
+                scopes,
+            }),
+            Err(error) => {
+                scopes.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes the ports again.
+    pub async fn stop(self) {
+        self.scopes.stop().await;
+    }
+}
+
+impl Parts {
+    fn open_operations(&mut self, scope: &TaskScope) {
+        let Some(listener) = self.ports.operations.take() else {
+            return;
+        };
+        let process = Process::register(&self.registry, self.clock.now());
+        let registry = self.registry.clone();
         let text = move || {
             process.refresh();
             registry.encode()
         };
-        Operations::new(readiness.watch(), text).open(listener, &scopes.operations);
+        Operations::new(self.readiness.watch(), text).open(listener, scope);
     }
-    let first = configurations.borrow_and_update().clone();
-    let plan = Plan::read(&first, &[]).map_err(|reason| refuse(&first, reason))?;
-    let certificate = match ports.https.is_some() {
-        true => Some(read_certificate(&first.secrets).map_err(|reason| refuse(&first, reason))?),
-        false => None,
-    };
-    let authorizer = Authorizer::new(&plan.keys);
-    let namespace_uid = &first.document.head.namespace.uid;
-    let broker = start_broker(settings, &plan, namespace_uid, &clock, &registry, scopes).await?;
-    let door = Door::new(
-        broker.clone(),
-        authorizer.clone(),
-        clock,
-        settings.limits.clone(),
-        &registry,
-    );
-    let (report, reports) = watch::channel(Report {
-        applied_revision: plan.revision,
-        refused: plan.refused,
-        problem: None,
-        pending_restart: Vec::new(),
-    });
-    let reloader = Reloader {
-        broker,
-        authorizer,
-        certificate: certificate.clone(),
-        metrics: ConfigurationMetrics::register(&registry, &reports.borrow()),
-        report,
-        capacity: plan.capacity,
-        namespace_uid: namespace_uid.clone(),
-        topics: plan.topics,
-        deletion: plan.deletion,
-    };
-    // Anything else that the broker may say is for the moment; proving tries again.
-    if let Err(broker::Error::Invalid(reason)) = reloader.begin().await {
-        return Err(refuse(&first, reason));
+
+    fn read(&self, configuration: &Configuration) -> Result<(Plan, Option<Certificate>), Error> {
+        let plan = Plan::read(configuration, &[]).map_err(|reason| refuse(configuration, reason))?;
+        let certificate = match self.ports.https.is_some() {
+            true => Some(
+                read_certificate(&configuration.secrets).map_err(|reason| refuse(configuration, reason))?,
+            ),
+            false => None,
+        };
+        Ok((plan, certificate))
     }
-    let doors = Doors {
-        door,
-        http: ports.http,
-        https: ports.https.zip(certificate),
-        scope: scopes.doors.clone(),
-    };
-    let serving = serve(
-        doors,
-        reloader,
-        configurations,
-        readiness.clone(),
-        scopes.reload.clone(),
-    );
-    scopes.reload.spawn("configuration", serving);
-    Ok((addresses, readiness, reports))
+
+    /// Opens everything from the log outwards and leaves the rest to a task: the probe, the doors, the configuration.
+    async fn assemble(
+        self,
+        mut configurations: watch::Receiver<Arc<Configuration>>,
+        scopes: &Scopes,
+    ) -> Result<watch::Receiver<Report>, Error> {
+        let first = configurations.borrow_and_update().clone();
+        let (plan, certificate) = self.read(&first)?;
+        let Self {
+            settings,
+            ports,
+            clock,
+            registry,
+            readiness,
+        } = self;
+        let authorizer = Authorizer::new(&plan.keys);
+        let namespace_uid = &first.document.head.namespace.uid;
+        let (broker, log) = start_broker(&settings, &plan, namespace_uid, &clock, &registry, scopes).await?;
+        let door = Door::new(
+            broker.clone(),
+            authorizer.clone(),
+            clock,
+            settings.limits,
+            &registry,
+        );
+        let (report, reports) = watch::channel(Report::on(&first, plan.refused));
+        let reloader = Reloader {
+            broker,
+            authorizer,
+            certificate: certificate.clone(),
+            metrics: ConfigurationMetrics::register(&registry, &reports.borrow()),
+            report,
+            log,
+            capacity: plan.capacity,
+            namespace_uid: namespace_uid.clone(),
+            topics: plan.topics,
+            deletion: plan.deletion,
+        };
+        // Anything else that the broker may say is for the moment; proving tries again.
+        if let Err(broker::Error::Invalid(reason)) = reloader.begin().await {
+            return Err(refuse(&first, reason));
+        }
+        let doors = Doors {
+            door,
+            http: ports.http,
+            https: ports.https.zip(certificate),
+            scope: scopes.doors.clone(),
+        };
+        let serving = serve(doors, reloader, configurations, readiness, scopes.reload.clone());
+        scopes.reload.spawn("configuration", serving);
+        Ok(reports)
+    }
+}
+
+fn refuse(configuration: &Configuration, reason: String) -> Error {
+    Error::Configuration {
+        revision: configuration.document.head.revision,
+        reason,
+    }
 }
 
 /// From the first event that goes through to the last configuration.
@@ -115,122 +196,6 @@ async fn serve(
         readiness.set_ready();
         reloader.follow(configurations, &scope).await;
     }
-}
-
-fn refuse(configuration: &Configuration, reason: String) -> Error {
-    Error::Configuration {
-        revision: configuration.document.head.revision,
-        reason,
-    }
-}
-
-/// Opens the log and the broker on it. Both read back what is stored, on a thread of their own: a disk may be slow, and
-/// the operations port goes on answering.
-async fn start_broker(
-    settings: &Settings,
-    plan: &Plan,
-    namespace_uid: &str,
-    clock: &Clock,
-    registry: &Registry,
-    scopes: &Scopes,
-) -> Result<Broker, Error> {
-    let folder = settings.data_dir.clone();
-    let options = embedded::Options {
-        capacity: plan.capacity,
-        ..embedded::Options::default()
-    };
-    let (scope, log_clock, log_registry) = (scopes.storage.clone(), clock.clone(), registry.clone());
-    let open = move || {
-        embedded::open(&folder, options, &scope, &log_clock, &log_registry)
-            .map_err(|cause| Error::Storage { folder, cause })
-    };
-    let (log, table, replay) = on_a_thread(open).await?;
-    claim(table.as_ref(), &settings.data_dir, namespace_uid).await?;
-    let (scope, clock, registry) = (scopes.broker.clone(), clock.clone(), registry.clone());
-    on_a_thread(move || Broker::start(log, table, replay, clock, &scope, &registry).map_err(Error::Broker))
-        .await
-}
-
-async fn on_a_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Only a runtime that shuts down gives up work that has not begun.
-            Err(_) => Err(Error::Stopped),
-        },
-    }
-}
-
-const NAMESPACE_KEY: &str = "namespace";
-
-/// A log belongs to one Namespace for ever: an old volume under a new Namespace must not serve its events.
-async fn claim(table: &dyn Table, folder: &Path, uid: &str) -> Result<(), Error> {
-    let owner = table
-        .snapshot()
-        .into_iter()
-        .find(|entry| entry.key == NAMESPACE_KEY);
-    match owner {
-        Some(entry) if entry.value == uid.as_bytes() => Ok(()),
-        Some(entry) => Err(Error::ForeignData {
-            folder: folder.to_owned(),
-            found: String::from_utf8_lossy(&entry.value).into_owned(),
-            expected: uid.to_owned(),
-        }),
-        None => {
-            let claimed = table
-                .compare_and_set(NAMESPACE_KEY, None, Bytes::copy_from_slice(uid.as_bytes()))
-                .await;
-            claimed.map(drop).map_err(|cause| Error::Claim {
-                folder: folder.to_owned(),
-                cause,
-            })
-        }
-    }
-}
-
-/// Bound, not yet accepting.
-struct Ports {
-    http: Option<Listener>,
-    https: Option<Listener>,
-    operations: Option<Listener>,
-    addresses: Addresses,
-}
-
-impl Ports {
-    async fn bind(settings: &Settings) -> Result<Self, Error> {
-        let http = bind("http", settings.http).await?;
-        let https = bind("https", settings.https).await?;
-        let operations = bind("operations", settings.operations).await?;
-        let (http, http_address) = http.unzip();
-        let (https, https_address) = https.unzip();
-        let (operations, operations_address) = operations.unzip();
-        let addresses = Addresses {
-            http: http_address,
-            https: https_address,
-            operations: operations_address,
-        };
-        Ok(Self {
-            http,
-            https,
-            operations,
-            addresses,
-        })
-    }
-}
-
-async fn bind(
-    door: &'static str,
-    address: Option<SocketAddr>,
-) -> Result<Option<(Listener, SocketAddr)>, Error> {
-    let Some(address) = address else { return Ok(None) };
-    let listener = Listener::bind(address).await;
-    let bound = listener.and_then(|listener| listener.local_address().map(|bound| (listener, bound)));
-    bound
-        .map(Some)
-        .map_err(|cause| Error::Bind { door, address, cause })
 }
 
 /// Everything that clients come through.

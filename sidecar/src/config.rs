@@ -16,7 +16,6 @@ use crate::report::{Kind, Refused};
 /// What the document says, for those who obey it.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) revision: u64,
     pub(crate) topics: Vec<TopicConfig>,
     pub(crate) deletion: DeletionConfig,
     pub(crate) keys: auth::Keys,
@@ -41,7 +40,6 @@ impl Plan {
         let mut reader = Reader::new(&configuration.document, served);
         let topics = reader.topics(&configuration.document.topics);
         Ok(Self {
-            revision: head.revision,
             topics,
             deletion: deletion(&head.settings, &reader.refused),
             keys: keys(&head.settings.authorization_rules, &configuration.secrets.rules),

@@ -5,13 +5,17 @@
 //! It never sees a custom resource: whoever calls it sends a [`Configuration`] through a `watch` channel and reads what
 //! became of it in a [`Report`]. A configuration that does not fit leaves the last good one in effect.
 //!
-//! It reads no environment, sets up no logging and handles no signals; that is its caller's.
+//! It reads no environment, sets up no logging and handles no signals; that is its caller's: local mode's, or in a
+//! cluster that of `weft-sidecar` (module `pod`).
 
 mod assemble;
 mod config;
-mod configuration;
 mod error;
+mod log;
 mod metrics;
+#[cfg(feature = "cluster")]
+pub mod pod;
+mod ports;
 mod probe;
 mod readiness;
 mod reload;
@@ -23,7 +27,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use configuration::Configuration;
+pub use ::config::Configuration;
+pub use assemble::Prepared;
 pub use error::Error;
 pub use front::Limits;
 pub use report::{Kind, Problem, Refused, Report};
@@ -53,19 +58,15 @@ pub async fn start(
     settings: Settings,
     configuration: watch::Receiver<Arc<Configuration>>,
 ) -> Result<Sidecar, Error> {
-    let scopes = Scopes::new(settings.drain);
-    match assemble::assemble(&settings, configuration, &scopes).await {
-        Ok((addresses, readiness, report)) => Ok(Sidecar {
-            addresses,
-            readiness,
-            report,
-            scopes,
-        }),
-        Err(error) => {
-            scopes.stop().await;
-            Err(error)
-        }
-    }
+    prepare(settings).await?.start(configuration).await
+}
+
+/// The first half of [`start`], for whoever has no configuration yet: binds the ports and opens the operations port.
+///
+/// # Errors
+/// A port cannot be bound.
+pub async fn prepare(settings: Settings) -> Result<Prepared, Error> {
+    Prepared::new(settings).await
 }
 
 impl Sidecar {

@@ -8,6 +8,7 @@ use broker::{Broker, DeletionConfig, TopicConfig};
 use front::Certificate;
 use model::ByteCount;
 use runtime::TaskScope;
+use storage::EmbeddedLog;
 use tokio::sync::watch;
 
 use crate::config::Plan;
@@ -26,7 +27,8 @@ pub(crate) struct Reloader {
     pub(crate) certificate: Option<Certificate>,
     pub(crate) report: watch::Sender<Report>,
     pub(crate) metrics: ConfigurationMetrics,
-    /// What the log was opened with.
+    pub(crate) log: Arc<EmbeddedLog>,
+    /// What the log may occupy: what it was opened with, and what it has grown to since.
     pub(crate) capacity: ByteCount,
     pub(crate) namespace_uid: String,
     /// In effect now.
@@ -158,13 +160,20 @@ impl Reloader {
         self.authorizer.replace(&plan.keys);
         self.replace_certificate(&configuration.secrets)
             .map_err(Refusal::Final)?;
-        let pending_restart = pending_restart(self.capacity, plan.capacity);
+        self.grow(plan.capacity);
         Ok(Report {
-            applied_revision: plan.revision,
-            refused: plan.refused,
-            problem: None,
-            pending_restart,
+            pending_restart: pending_restart(self.capacity, plan.capacity),
+            ..Report::on(configuration, plan.refused)
         })
+    }
+
+    /// Whoever wants a larger log has made the volume larger first.
+    fn grow(&mut self, wanted: ByteCount) {
+        if wanted > self.capacity {
+            tracing::info!(from = %self.capacity, to = %wanted, "the log may grow");
+            self.log.grow(wanted);
+            self.capacity = wanted;
+        }
     }
 
     fn check_identity(&self, head: &config::Head) -> Result<(), Refusal> {
@@ -205,13 +214,13 @@ pub(crate) fn read_certificate(secrets: &config::Secrets) -> Result<Certificate,
     .map_err(|cause| cause.to_string())
 }
 
-/// The log keeps the size that it was opened with: its segments are laid out at start.
-fn pending_restart(opened_with: ByteCount, wanted: ByteCount) -> Vec<String> {
-    if wanted == opened_with {
+/// A log that is open does not shrink: what it occupies already may be all in use.
+fn pending_restart(present: ByteCount, wanted: ByteCount) -> Vec<String> {
+    if wanted == present {
         return Vec::new();
     }
     vec![format!(
-        "storage of {wanted} instead of {opened_with}: takes effect at the next start"
+        "storage of {wanted} instead of {present}: takes effect at the next start"
     )]
 }
 

@@ -1,5 +1,6 @@
 //! What the process around the data plane decides: where data lies, where it listens, how long a stop may take.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,4 +50,22 @@ pub struct Addresses {
     pub https: Option<SocketAddr>,
     /// As [`Settings::operations`].
     pub operations: Option<SocketAddr>,
+}
+
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doors = [
+            ("https", self.https),
+            ("http", self.http),
+            ("operations", self.operations),
+        ];
+        let open = doors
+            .iter()
+            .filter_map(|(door, address)| Some((door, (*address)?)));
+        for (index, (door, address)) in open.enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{door} {address}")?;
+        }
+        Ok(())
+    }
 }

@@ -15,3 +15,6 @@ mod lifecycle;
 mod metrics;
 #[path = "it/plane.rs"]
 mod plane;
+#[cfg(feature = "cluster")]
+#[path = "it/pod.rs"]
+mod pod;

@@ -1,13 +1,16 @@
 //! `weft data`
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::args::Data;
+use crate::args::{self, Data};
 use crate::client::Client;
-use crate::connection::Connection;
+use crate::connection::{Connection, local_data, local_namespaces};
+use crate::dev::{Departed, departed};
 use crate::environment::Environment;
 use crate::event;
 use crate::failure::{Exit, Failure};
@@ -22,8 +25,15 @@ const PURGE_PATIENCE: Duration = Duration::from_secs(600);
 pub(crate) fn run(command: Data, environment: &Environment) -> Result<(), Failure> {
     match command {
         Data::List { connection, output } => {
-            let client = Client::new(Connection::resolve(&connection, environment)?)?;
-            list(&streams(&client)?, output)
+            let gone = gone(&connection, environment)?;
+            let nothing_runs = local_data(&connection, environment)
+                .is_some_and(|data| connection.namespace.is_none() && local_namespaces(&data).is_empty());
+            let streams = if nothing_runs && !gone.is_empty() {
+                Ok(Vec::new())
+            } else {
+                client(&connection, environment).and_then(|client| streams(&client))
+            };
+            list(streams, &gone, output)
         }
         Data::Purge {
             uid,
@@ -31,10 +41,24 @@ pub(crate) fn run(command: Data, environment: &Environment) -> Result<(), Failur
             connection,
             output,
         } => {
-            let client = Client::new(Connection::resolve(&connection, environment)?)?;
-            purge(&client, &uid, yes, output)
+            let gone = gone(&connection, environment)?;
+            let namespace = gone.into_iter().find(|gone| gone.uid.to_string() == uid);
+            match (namespace, local_data(&connection, environment)) {
+                (Some(namespace), Some(data)) => purge_namespace(&data, &namespace, yes, output),
+                _ => purge(&client(&connection, environment)?, &uid, yes, output),
+            }
         }
     }
+}
+
+fn client(connection: &args::Connection, environment: &Environment) -> Result<Client, Failure> {
+    Client::new(Connection::resolve(connection, environment)?)
+}
+
+/// Namespaces of local mode that are gone; the data of Namespaces elsewhere is not ours to see.
+fn gone(connection: &args::Connection, environment: &Environment) -> Result<Vec<Departed>, Failure> {
+    let data = local_data(connection, environment);
+    data.map_or_else(|| Ok(Vec::new()), |data| departed::list(&data))
 }
 
 fn streams(client: &Client) -> Result<Vec<Value>, Failure> {
@@ -42,15 +66,63 @@ fn streams(client: &Client) -> Result<Vec<Value>, Failure> {
     Ok(value.iter().map(Item::value).collect())
 }
 
-fn list(streams: &[Value], output: Output) -> Result<(), Failure> {
+/// Streams of the Namespace that runs, and Namespaces that are gone. The latter are known even if none runs.
+fn list(streams: Result<Vec<Value>, Failure>, gone: &[Departed], output: Output) -> Result<(), Failure> {
+    let (streams, failure) = match streams {
+        Ok(streams) => (Some(streams), None),
+        Err(failure) => (None, Some(failure)),
+    };
     match output {
-        Output::Json => streams.iter().try_for_each(output::json),
-        Output::Text if streams.is_empty() => output::line("no streams"),
+        Output::Json => {
+            let namespaces = gone.iter().map(namespace);
+            let streams = streams.into_iter().flatten();
+            streams
+                .chain(namespaces)
+                .try_for_each(|each| output::json(&each))?;
+        }
         Output::Text => {
-            let header = ["UID", "TOPIC", "STATE", "SINCE", "EVENTS", "BYTES"];
-            output::table(&header, &streams.iter().map(row).collect::<Vec<_>>())
+            if let Some(streams) = streams {
+                table_of_streams(&streams)?;
+            }
+            table_of_namespaces(gone)?;
         }
     }
+    failure.map_or(Ok(()), Err)
+}
+
+fn table_of_streams(streams: &[Value]) -> Result<(), Failure> {
+    if streams.is_empty() {
+        return output::line("no streams");
+    }
+    let header = ["UID", "TOPIC", "STATE", "SINCE", "EVENTS", "BYTES"];
+    output::table(&header, &streams.iter().map(row).collect::<Vec<_>>())
+}
+
+fn table_of_namespaces(gone: &[Departed]) -> Result<(), Failure> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let row = |gone: &Departed| {
+        let deleted = gone.delete_at.map_or_else(|| "never".to_owned(), time);
+        vec![gone.uid.to_string(), gone.name.clone(), deleted]
+    };
+    output::line("")?;
+    let header = ["UID", "NAMESPACE THAT IS GONE", "DELETED"];
+    output::table(&header, &gone.iter().map(row).collect::<Vec<_>>())
+}
+
+fn namespace(gone: &Departed) -> Value {
+    json!({
+        "kind": "Namespace", "uid": gone.uid, "name": gone.name, "state": "Closed",
+        "deleteAt": gone.delete_at.map(time),
+    })
+}
+
+fn time(seconds: u64) -> String {
+    let time = i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| Timestamp::from_second(seconds).ok());
+    time.map_or_else(|| "never".to_owned(), |time| time.to_string())
 }
 
 fn row(stream: &Value) -> Vec<String> {
@@ -67,7 +139,7 @@ fn row(stream: &Value) -> Vec<String> {
 }
 
 fn purge(client: &Client, uid: &str, yes: bool, output: Output) -> Result<(), Failure> {
-    if !yes && !confirmed(client, uid)? {
+    if !yes && !confirmed(|| what(client, uid))? {
         return Err(Failure::new(Exit::Machine, "nothing was deleted"));
     }
     let spinner = progress::bar("purging", None);
@@ -78,21 +150,28 @@ fn purge(client: &Client, uid: &str, yes: bool, output: Output) -> Result<(), Fa
     );
     spinner.finish_and_clear();
     let _: Value = outcome?;
+    purged(uid, output)
+}
+
+fn purge_namespace(data: &Path, gone: &Departed, yes: bool, output: Output) -> Result<(), Failure> {
+    let what = || Ok(format!("everything of the Namespace {} that is gone", gone.name));
+    if !yes && !confirmed(what)? {
+        return Err(Failure::new(Exit::Machine, "nothing was deleted"));
+    }
+    departed::purge(data, gone.uid)?;
+    purged(&gone.uid.to_string(), output)
+}
+
+fn purged(uid: &str, output: Output) -> Result<(), Failure> {
     match output {
         Output::Json => output::json(&json!({"purged": uid})),
         Output::Text => output::line(&format!("purged {uid}")),
     }
 }
 
-/// Asks on the terminal, with what is about to go. Whoever cannot be asked must say `--yes`.
-fn confirmed(client: &Client, uid: &str) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(
-            Failure::usage("a purge needs a confirmation").with_next("run it in a terminal, or give --yes")
-        );
-    }
+fn what(client: &Client, uid: &str) -> Result<String, Failure> {
     let streams = streams(client)?;
-    let what = match streams.iter().find(|stream| stream["uid"] == uid) {
+    Ok(match streams.iter().find(|stream| stream["uid"] == uid) {
         Some(stream) => {
             format!(
                 "{} events of the topic {} ({})",
@@ -102,8 +181,17 @@ fn confirmed(client: &Client, uid: &str) -> Result<bool, Failure> {
             )
         }
         None => format!("the data of {uid}"),
-    };
-    eprint!("Delete {what} for ever? Type yes: ");
+    })
+}
+
+/// Asks on the terminal, with what is about to go. Whoever cannot be asked must say `--yes`.
+fn confirmed(what: impl FnOnce() -> Result<String, Failure>) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(
+            Failure::usage("a purge needs a confirmation").with_next("run it in a terminal, or give --yes")
+        );
+    }
+    eprint!("Delete {} for ever? Type yes: ", what()?);
     let mut answer = String::new();
     io::stdin()
         .read_line(&mut answer)

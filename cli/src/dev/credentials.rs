@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use config::{AccessKeys, AuthorizationRule, Secrets};
-use credentials::{Connection, Directory, Format, ServerNames, Settings, system_roots};
+use credentials::{BadServerName, Connection, Directory, Format, ServerNames, Settings, system_roots};
 use runtime::Clock;
 
 use super::atomic_file;
@@ -42,12 +42,13 @@ impl Doors {
         }
     }
 
-    fn server_names(self) -> ServerNames {
+    fn server_names(self, more: &[String]) -> Result<ServerNames, BadServerName> {
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
         if !self.listen.is_unspecified() {
             names.push(self.listen.to_string());
         }
-        ServerNames::new(names).expect("these are DNS names and addresses")
+        names.extend_from_slice(more);
+        ServerNames::new(names)
     }
 }
 
@@ -58,6 +59,7 @@ pub(crate) fn prepare(
     env_file: &Path,
     namespace: &str,
     rules: &[AuthorizationRule],
+    dns_names: &[String],
     doors: Doors,
     clock: &Clock,
 ) -> Result<Secrets, Failure> {
@@ -68,8 +70,9 @@ pub(crate) fn prepare(
     let keys = directory
         .access_keys(rules.iter().map(|rule| rule.name.as_str()))
         .map_err(|cause| failed(&cause))?;
+    let names = doors.server_names(dns_names).map_err(|cause| failed(&cause))?;
     let certificates = directory
-        .certificates(namespace, &doors.server_names(), wall_clock(clock))
+        .certificates(namespace, &names, wall_clock(clock))
         .map_err(|cause| failed(&cause))?;
     let bundle = directory
         .bundle(system_roots().as_deref(), &certificates)

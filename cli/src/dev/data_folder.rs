@@ -12,6 +12,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use uuid::Uuid;
+
 use crate::failure::{Exit, Failure};
 
 /// The folder, locked for this process.
@@ -52,17 +54,22 @@ impl DataFolder {
     }
 
     pub(crate) fn state_file(&self) -> PathBuf {
-        self.path.join("state.json")
+        state_file(&self.path)
     }
 
     pub(crate) fn env_file(&self, namespace: &str) -> PathBuf {
         crate::connection::env_file(&self.path, namespace)
     }
 
-    /// The folder of one Namespace. Another uid is another Namespace, whatever its name.
-    pub(crate) fn namespace(&self, uid: &str) -> PathBuf {
-        self.path.join("namespaces").join(uid)
+    /// The folder of one Namespace's data. Another uid is other data, whatever the Namespace's name.
+    pub(crate) fn namespace(&self, uid: Uuid) -> PathBuf {
+        self.path.join("namespaces").join(uid.to_string())
     }
+}
+
+/// What `weft dev` remembers in the folder `data`.
+pub(crate) fn state_file(data: &Path) -> PathBuf {
+    data.join("state.json")
 }
 
 fn open_lock(folder: &Path) -> io::Result<File> {

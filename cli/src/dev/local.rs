@@ -1,5 +1,7 @@
 //! The owner of everything that runs: manifests in, running Namespaces out.
 
+mod planned;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -11,15 +13,16 @@ use futures_util::future::join_all;
 use runtime::{Clock, TaskScope};
 use sidecar::Configuration;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::check::{self, Checked};
 use super::credentials::{self, Doors};
 use super::data_folder::DataFolder;
 use super::departed;
-use super::planning::{self, Planned};
+use super::planning::{self, Planned, PlannedNamespace};
 use super::ports;
 use super::running::Running;
-use super::state::{Departed, Known, State};
+use super::state::{Departed, State};
 use super::teller::Teller;
 use super::watch::{Changes, Watch};
 use crate::args::Dev;
@@ -40,8 +43,8 @@ pub(crate) struct Local {
     watch: Watch,
     /// Files that held objects of ours when the set was last fine.
     known: BTreeSet<PathBuf>,
-    /// By uid.
-    running: BTreeMap<String, Running>,
+    /// By the identity of the data.
+    running: BTreeMap<Uuid, Running>,
     /// Something could not be started; it is tried again from time to time.
     incomplete: bool,
     teller: Teller,
@@ -119,7 +122,7 @@ impl Local {
         }
         for (uid, running) in &self.running {
             let document = running.document();
-            match self.prepare(uid, &running.name, &document, running.doors) {
+            match self.prepare(*uid, &document, &running.dns_names, running.doors) {
                 Ok(secrets) => running.configure(document, secrets),
                 Err(failure) => tracing::error!("{failure}"),
             }
@@ -175,12 +178,15 @@ impl Local {
     /// Makes what runs equal to what was read. What fails for one Namespace does not stop the others.
     async fn apply(&mut self, checked: Checked) -> Result<Vec<Failure>, Failure> {
         let gone = self.state.take(&checked.objects, &self.clock.now().to_string());
-        let departed = gone
+        let mut departed = gone
             .into_iter()
             .map(|(name, known)| self.departed(name, &known))
             .collect::<Vec<_>>();
         self.state.departed.extend(departed.iter().cloned());
-        let planned = planning::plan(&checked, &mut self.state);
+        let mut planned = planning::plan(&checked, &mut self.state);
+        self.hold_paused(&mut planned);
+        self.note_what_has_no_meaning(&planned);
+        departed.extend(self.adopt(&planned));
         let (doors, mut failures) = self.assign_doors(&planned);
         let documents = self.revise(&planned)?;
         // What is handed out must be known after a crash: another uid would be another stream.
@@ -188,9 +194,11 @@ impl Local {
         for departed in departed {
             self.stop_departed(&departed).await;
         }
-        for (uid, document) in documents {
-            let Some(doors) = doors.get(&uid) else { continue };
-            if let Err(failure) = self.run(&uid, document, *doors).await {
+        for (namespace, document) in planned.namespaces.iter().zip(documents) {
+            let Some(doors) = doors.get(&namespace.uid) else {
+                continue;
+            };
+            if let Err(failure) = self.run(namespace, document, *doors).await {
                 failures.push(failure);
             }
         }
@@ -199,54 +207,45 @@ impl Local {
         Ok(failures)
     }
 
-    fn departed(&self, name: String, known: &Known) -> Departed {
-        let settings = planning::settings(&name, known);
-        let delete_at = settings.and_then(|settings| departed::delete_at(&settings, &self.clock));
-        Departed {
-            name,
-            uid: known.uid,
-            delete_at,
-        }
-    }
-
-    fn assign_doors(&mut self, planned: &Planned) -> (BTreeMap<String, Doors>, Vec<Failure>) {
+    fn assign_doors(&mut self, planned: &Planned) -> (BTreeMap<Uuid, Doors>, Vec<Failure>) {
         let (mut doors, mut failures) = (BTreeMap::new(), Vec::new());
         for namespace in &planned.namespaces {
-            match ports::assign(&mut self.state.ports, &namespace.name, self.port_base) {
-                Ok(ports) => {
-                    doors.insert(
-                        namespace.uid.clone(),
-                        Doors {
-                            listen: self.listen,
-                            ports,
-                        },
-                    );
+            let block = match ports::assign(&mut self.state.ports, &namespace.name, self.port_base) {
+                Ok(block) => block,
+                Err(failure) => {
+                    failures.push(failure);
+                    continue;
                 }
-                Err(failure) => failures.push(failure),
+            };
+            if let Some(base) = self.port_base.filter(|base| !block.is_from(*base)) {
+                let kept = block.ports().http;
+                let note = format!(
+                    "--port-base {base} does not move it: it keeps the ports that it was first given, from {kept} on; \
+                     for others, start it with another data folder (--data DIR)"
+                );
+                self.teller.note(&namespace.name, &note);
             }
+            let (listen, ports) = (self.listen, block.ports());
+            doors.insert(namespace.uid, Doors { listen, ports });
         }
         (doors, failures)
     }
 
-    /// Documents with the next revision, if anything in them changed; with the present one otherwise.
-    fn revise(&mut self, planned: &Planned) -> Result<Vec<(String, config::Document)>, Failure> {
-        let revision = self.state.revision;
-        let unchanged = planned.namespaces.iter().all(|namespace| {
-            let running = self.running.get(&namespace.uid);
-            running.is_some_and(|running| namespace.is_as(&running.document()))
-        });
-        if !unchanged {
-            self.state.revision = revision + 1;
+    /// Documents of the planned Namespaces, in their order: with the next revision if anything in them changed, with the
+    /// present one otherwise.
+    fn revise(&mut self, planned: &Planned) -> Result<Vec<config::Document>, Failure> {
+        let present = |namespace: &PlannedNamespace| {
+            let running = self.running.get(&namespace.uid)?;
+            Some(running.document()).filter(|document| namespace.is_as(document))
+        };
+        let present: Vec<_> = planned.namespaces.iter().map(present).collect();
+        if present.iter().any(Option::is_none) {
+            self.state.revision += 1;
         }
-        let mut documents = Vec::new();
-        for namespace in &planned.namespaces {
-            let document = match self.running.get(&namespace.uid) {
-                Some(running) if namespace.is_as(&running.document()) => running.document(),
-                _ => namespace.document(self.state.revision)?,
-            };
-            documents.push((namespace.uid.clone(), document));
-        }
-        Ok(documents)
+        let pairs = planned.namespaces.iter().zip(present);
+        pairs
+            .map(|(namespace, present)| present.map_or_else(|| namespace.document(self.state.revision), Ok))
+            .collect()
     }
 
     async fn stop_departed(&mut self, departed: &Departed) {
@@ -258,41 +257,54 @@ impl Local {
             }
             _ => {}
         }
-        if let Some(running) = self.running.remove(&departed.uid.to_string()) {
+        if let Some(running) = self.running.remove(&departed.uid) {
             tracing::info!(namespace = departed.name, "its manifest is gone: stopping");
             running.stop().await;
         }
     }
 
-    async fn run(&mut self, uid: &str, document: config::Document, doors: Doors) -> Result<(), Failure> {
-        let name = document.head.namespace.name.clone();
-        let secrets = self.prepare(uid, &name, &document, doors)?;
-        if let Some(running) = self.running.get(uid) {
+    async fn run(
+        &mut self,
+        namespace: &PlannedNamespace,
+        document: config::Document,
+        doors: Doors,
+    ) -> Result<(), Failure> {
+        let secrets = self.prepare(namespace.uid, &document, &namespace.dns_names, doors)?;
+        if let Some(running) = self.running.get_mut(&namespace.uid) {
+            running.dns_names.clone_from(&namespace.dns_names);
             running.configure(document, secrets);
             return Ok(());
         }
-        let data_dir = self.folder.namespace(uid).join("log");
-        let configuration = Configuration { document, secrets };
-        let running =
+        let data_dir = self.folder.namespace(namespace.uid).join("log");
+        let configuration = Configuration {
+            document,
+            secrets,
+            secrets_revision: 0,
+        };
+        let mut running =
             Running::start(configuration, data_dir, doors, self.teller.output(), &self.scope).await?;
-        self.running.insert(uid.to_owned(), running);
+        running.dns_names.clone_from(&namespace.dns_names);
+        self.running.insert(namespace.uid, running);
         Ok(())
     }
 
     fn prepare(
         &self,
-        uid: &str,
-        name: &str,
+        uid: Uuid,
         document: &config::Document,
+        dns_names: &[String],
         doors: Doors,
     ) -> Result<config::Secrets, Failure> {
         let folder = self.folder.namespace(uid).join("credentials");
-        let rules = &document.head.settings.authorization_rules;
+        let config::Head {
+            namespace, settings, ..
+        } = &document.head;
         credentials::prepare(
             &folder,
-            &self.folder.env_file(name),
-            name,
-            rules,
+            &self.folder.env_file(&namespace.name),
+            &namespace.name,
+            &settings.authorization_rules,
+            dns_names,
             doors,
             &self.clock,
         )

@@ -1,9 +1,13 @@
 //! Objects in, documents and refusals out: what the operator does in a cluster.
 
-use config::Document;
+use std::collections::HashMap;
+
+use config::{Document, Settings};
+use crds::v1alpha1::NamespaceSpec;
 use plan::manifest::{self, Object as Typed};
 use plan::{Configuration, Decision, Inputs, Plan};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::check::{Checked, mistake};
 use super::state::{Known, State};
@@ -23,7 +27,16 @@ pub(crate) struct Planned {
 #[derive(Debug)]
 pub(crate) struct PlannedNamespace {
     pub(crate) name: String,
-    pub(crate) uid: String,
+    /// The identity of the resource.
+    pub(crate) object: Uuid,
+    /// The identity of its data.
+    pub(crate) uid: Uuid,
+    /// What its certificate vouches for beside the usual names.
+    pub(crate) dns_names: Vec<String>,
+    /// Its changes wait.
+    pub(crate) paused: bool,
+    /// Fields with a meaning only in a cluster.
+    pub(crate) cluster_only: Vec<&'static str>,
     configuration: Configuration,
 }
 
@@ -33,6 +46,10 @@ impl PlannedNamespace {
         self.configuration
             .document(document.head.revision)
             .is_ok_and(|planned| planned == *document)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.configuration.settings
     }
 
     pub(crate) fn document(&self, revision: u64) -> Result<Document, Failure> {
@@ -53,35 +70,91 @@ pub(crate) fn plan(checked: &Checked, state: &mut State) -> Planned {
         configurations,
     } = plan::plan(&inputs(&typed));
     let mut refusals = Vec::new();
+    let objects: HashMap<_, _> = checked
+        .objects
+        .iter()
+        .map(|object| (identity(object), object))
+        .collect();
     for decision in decisions {
-        let Some(object) = checked.objects.iter().find(|object| is_about(&decision, object)) else {
+        let accepted = decision.accepted();
+        let Decision {
+            object: id,
+            reason,
+            violations,
+            ..
+        } = decision;
+        let Some(object) = objects.get(&(id.kind.as_str(), id.namespace.as_str(), id.name.as_str())) else {
             continue;
         };
-        match decision.accepted() {
-            true => state.accept(object),
-            false => refusals.extend(refusals_of(decision, object)),
+        if accepted {
+            state.accept(object);
         }
+        refusals.extend(violations.into_iter().map(|violation| Refusal {
+            mistake: mistake(object, violation),
+            reason: reason.to_string(),
+        }));
     }
     refusals.sort_by(|a, b| a.mistake.place.order().cmp(&b.mistake.place.order()));
+    let namespaces = configurations.into_iter();
     Planned {
-        namespaces: configurations.into_iter().map(PlannedNamespace::from).collect(),
+        namespaces: namespaces
+            .filter_map(|configuration| planned(configuration, &typed))
+            .collect(),
         refusals,
     }
 }
 
-impl From<Configuration> for PlannedNamespace {
-    fn from(configuration: Configuration) -> Self {
-        let identity = &configuration.namespace;
-        Self {
-            name: identity.name.clone(),
-            uid: identity.uid.clone(),
-            configuration,
+fn identity(object: &Object) -> (&str, &str, &str) {
+    (object.kind(), object.namespace(), object.name())
+}
+
+fn planned(configuration: Configuration, objects: &[Typed]) -> Option<PlannedNamespace> {
+    let spec = objects.iter().find_map(|object| match object {
+        Typed::Namespace(object) if object.metadata.uid.as_deref() == Some(&configuration.object_uid) => {
+            Some(&object.spec)
         }
-    }
+        _ => None,
+    })?;
+    let tls = spec.tls.as_ref();
+    Some(PlannedNamespace {
+        name: configuration.namespace.name.clone(),
+        object: Uuid::parse_str(&configuration.object_uid).ok()?,
+        uid: Uuid::parse_str(&configuration.namespace.uid).ok()?,
+        dns_names: tls.and_then(|tls| tls.dns_names.clone()).unwrap_or_default(),
+        paused: spec.paused == Some(true),
+        cluster_only: cluster_only(spec),
+        configuration,
+    })
+}
+
+/// The fields that are set and have a meaning only in a cluster.
+fn cluster_only(spec: &NamespaceSpec) -> Vec<&'static str> {
+    let volume = spec
+        .storage
+        .as_ref()
+        .and_then(|storage| storage.persistent_volume.as_ref());
+    let fields = [
+        (
+            "storage.persistentVolume.storageClassName",
+            volume.is_some_and(|volume| volume.storage_class_name.is_some()),
+        ),
+        (
+            "tls.secretRef",
+            spec.tls.as_ref().is_some_and(|tls| tls.secret_ref.is_some()),
+        ),
+        ("service", spec.service.is_some()),
+        ("upgradePolicy", spec.upgrade_policy.is_some()),
+        ("podTemplate", spec.pod_template.is_some()),
+    ];
+    fields
+        .into_iter()
+        .filter(|(_, set)| *set)
+        .map(|(field, _)| field)
+        .collect()
 }
 
 /// The settings that a Namespace had by its last spec.
-pub(crate) fn settings(name: &str, known: &Known) -> Option<config::Settings> {
+pub(crate) fn settings(name: &str, known: &Known) -> Option<Settings> {
     let value = json!({
         "apiVersion": crds::API_VERSION, "kind": crds::Kind::Namespace.as_str(),
         "metadata": {"name": name, "uid": known.uid}, "spec": known.spec,
@@ -125,20 +198,6 @@ fn typed(object: &Object, known: &Known) -> Option<Typed> {
     manifest::read(&value).ok()
 }
 
-fn is_about(decision: &Decision, object: &Object) -> bool {
-    let id = &decision.object;
-    object.kind() == id.kind.as_str() && object.name() == id.name && object.namespace() == id.namespace
-}
-
-fn refusals_of(decision: Decision, object: &Object) -> impl Iterator<Item = Refusal> {
-    let reason = decision.reason.to_string();
-    let violations = decision.violations.into_iter();
-    violations.map(move |violation| Refusal {
-        mistake: mistake(object, violation),
-        reason: reason.clone(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,7 +206,7 @@ mod tests {
     const NAMESPACE: &str = "apiVersion: weft.dev/v1alpha1\nkind: Namespace\nmetadata: {name: shop}\nspec: {deletionPolicy: Retain}\n";
     const TOPIC: &str = "---\napiVersion: weft.dev/v1alpha1\nkind: Topic\nmetadata: {name: orders, uid: x, creationTimestamp: y}\nspec:\n  namespaceRef: {name: shop}\n";
 
-    fn planned(text: &str, state: &mut State) -> Planned {
+    fn plan_of(text: &str, state: &mut State) -> Planned {
         let checked = Checked {
             objects: objects_of(text),
         };
@@ -158,7 +217,7 @@ mod tests {
     #[test]
     fn objects_get_the_uids_of_the_state() {
         let mut state = State::default();
-        let planned = planned(&format!("{NAMESPACE}{TOPIC}"), &mut state);
+        let planned = plan_of(&format!("{NAMESPACE}{TOPIC}"), &mut state);
         assert!(planned.refusals.is_empty(), "{:?}", planned.refusals);
         let document = planned.namespaces[0].document(7).unwrap();
         let uid = state.known(&objects_of(TOPIC)[0]).unwrap().uid.to_string();
@@ -171,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_reference_that_leads_nowhere_is_a_refusal_at_its_line() {
-        let planned = planned(TOPIC, &mut State::default());
+        let planned = plan_of(TOPIC, &mut State::default());
         assert_eq!(planned.refusals.len(), 1);
         let refusal = &planned.refusals[0];
         assert_eq!(
@@ -181,9 +240,24 @@ mod tests {
     }
 
     #[test]
+    fn what_only_a_cluster_gives_a_meaning_is_noticed() {
+        let text = NAMESPACE.replace(
+            "{deletionPolicy: Retain}",
+            "{upgradePolicy: Manual, service: {type: NodePort}, tls: {dnsNames: [a.test], plaintext: false}, paused: true}",
+        );
+        let planned = plan_of(&text, &mut State::default());
+        let shop = &planned.namespaces[0];
+        assert_eq!(shop.cluster_only, ["service", "upgradePolicy"]);
+        assert_eq!(
+            (shop.dns_names.as_slice(), shop.paused),
+            (&["a.test".to_owned()][..], true)
+        );
+    }
+
+    #[test]
     fn a_namespace_that_is_gone_keeps_the_settings_of_its_last_spec() {
         let mut state = State::default();
-        planned(NAMESPACE, &mut state);
+        plan_of(NAMESPACE, &mut state);
         let (name, known) = state.take(&[], "later").remove(0);
         let settings = settings(&name, &known).unwrap();
         assert_eq!(settings.deletion_policy, config::DeletionPolicy::Retain);

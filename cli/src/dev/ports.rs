@@ -48,6 +48,11 @@ impl Block {
         }
     }
 
+    /// Whether `--port-base BASE` could have given it.
+    pub(crate) fn is_from(self, base: u16) -> bool {
+        matches!(self, Self::Base(own) if own >= base && (own - base).is_multiple_of(BLOCK))
+    }
+
     fn meets(self, base: u16) -> bool {
         let block = base..=base + (BLOCK - 1);
         match self {
@@ -62,13 +67,13 @@ pub(crate) fn assign(
     blocks: &mut BTreeMap<String, Block>,
     namespace: &str,
     base: Option<u16>,
-) -> Result<Ports, Failure> {
+) -> Result<Block, Failure> {
     if let Some(block) = blocks.get(namespace) {
-        return Ok(block.ports());
+        return Ok(*block);
     }
     let block = free(blocks, base)?;
     blocks.insert(namespace.to_owned(), block);
-    Ok(block.ports())
+    Ok(block)
 }
 
 fn free(blocks: &BTreeMap<String, Block>, base: Option<u16>) -> Result<Block, Failure> {
@@ -90,6 +95,14 @@ fn free(blocks: &BTreeMap<String, Block>, base: Option<u16>) -> Result<Block, Fa
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn assign(
+        blocks: &mut BTreeMap<String, Block>,
+        namespace: &str,
+        base: Option<u16>,
+    ) -> Result<Ports, Failure> {
+        super::assign(blocks, namespace, base).map(Block::ports)
+    }
 
     #[test]
     fn the_first_namespace_gets_the_ports_that_everybody_knows() {
@@ -119,6 +132,13 @@ mod tests {
         let mut blocks = BTreeMap::new();
         assign(&mut blocks, "shop", Some(9000)).unwrap();
         assert_eq!(assign(&mut blocks, "shop", Some(7000)).unwrap().http, 9000);
+    }
+
+    #[test]
+    fn a_block_knows_which_base_it_could_come_from() {
+        assert!(Block::Base(9000).is_from(9000) && Block::Base(9020).is_from(9000));
+        assert!(!Block::Base(9005).is_from(9000) && !Block::Base(8990).is_from(9000));
+        assert!(!Block::Standard.is_from(8080));
     }
 
     #[test]

@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Running {
     pub(crate) name: String,
     pub(crate) doors: Doors,
+    /// What its certificate vouches for beside the usual names.
+    pub(crate) dns_names: Vec<String>,
     sidecar: Arc<Sidecar>,
     sender: watch::Sender<Arc<Configuration>>,
     scope: TaskScope,
@@ -51,6 +53,7 @@ impl Running {
         Ok(Self {
             name,
             doors,
+            dns_names: Vec::new(),
             sidecar,
             sender,
             scope,
@@ -66,8 +69,11 @@ impl Running {
     pub(crate) fn configure(&self, document: Document, secrets: Secrets) {
         let present = self.sender.borrow().clone();
         if present.document != document || present.secrets != secrets {
-            self.sender
-                .send_replace(Arc::new(Configuration { document, secrets }));
+            self.sender.send_replace(Arc::new(Configuration {
+                document,
+                secrets,
+                secrets_revision: present.secrets_revision,
+            }));
         }
     }
 

@@ -40,6 +40,16 @@ pub(crate) struct Known {
     pub(crate) created: String,
     /// The spec with which it was last accepted, because some fields cannot change then; null before.
     pub(crate) spec: Value,
+    /// Of a Namespace: whose data it has, if it has adopted that of another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    adopted: Option<Uuid>,
+}
+
+impl Known {
+    /// The identity of a Namespace's data.
+    pub(crate) fn data(&self) -> Uuid {
+        self.adopted.unwrap_or(self.uid)
+    }
 }
 
 /// A Namespace that is gone.
@@ -47,6 +57,7 @@ pub(crate) struct Known {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Departed {
     pub(crate) name: String,
+    /// The identity of its data.
     pub(crate) uid: Uuid,
     /// Seconds since the Unix epoch at which its data is deleted; never, if absent (`deletionPolicy: Retain`).
     pub(crate) delete_at: Option<u64>,
@@ -105,6 +116,7 @@ impl State {
                 uid: Uuid::new_v4(),
                 created: now.to_owned(),
                 spec: Value::Null,
+                adopted: None,
             };
             let known = self.objects.remove(&key).unwrap_or_else(new);
             taken.insert(key, known);
@@ -120,6 +132,16 @@ impl State {
         if let Some(known) = self.objects.get_mut(&key(object)) {
             known.spec = object.value.get("spec").cloned().unwrap_or_default();
         }
+    }
+
+    /// Gives the Namespace with this uid that data, which has an owner again. Returns the data that it had, if that
+    /// is different.
+    pub(crate) fn adopt(&mut self, uid: Uuid, data: Uuid) -> Option<Uuid> {
+        self.departed.retain(|departed| departed.uid != data);
+        let known = self.objects.values_mut().find(|known| known.uid == uid)?;
+        let before = known.data();
+        known.adopted = Some(data).filter(|data| *data != uid);
+        Some(before).filter(|before| *before != data)
     }
 
     /// Whether there was an object that `objects` no longer has.
@@ -184,6 +206,27 @@ mod tests {
             state.known(&topics(&["zebra"])[0]).unwrap().created,
             "2026-01-01T00:00:00Z"
         );
+    }
+
+    #[test]
+    fn data_that_is_adopted_is_not_waiting_for_its_end() {
+        let mut state = State::default();
+        let objects =
+            objects_of("apiVersion: weft.dev/v1alpha1\nkind: Namespace\nmetadata: {name: shop}\nspec: {}\n");
+        state.take(&objects, NOW);
+        let (own, old) = (state.known(&objects[0]).unwrap().uid, Uuid::new_v4());
+        state.departed.push(Departed {
+            name: "shop".into(),
+            uid: old,
+            delete_at: None,
+        });
+        assert_eq!(state.adopt(own, own), None);
+        assert_eq!(state.departed.len(), 1);
+        assert_eq!(state.adopt(own, old), Some(own));
+        assert_eq!(state.adopt(own, old), None);
+        assert!(state.departed.is_empty());
+        assert_eq!(state.known(&objects[0]).unwrap().data(), old);
+        assert_eq!(state.adopt(own, own), Some(old));
     }
 
     #[test]

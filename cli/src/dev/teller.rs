@@ -101,13 +101,20 @@ impl Teller {
         }
     }
 
-    /// Files and objects that were left out; each is worth a line once.
+    /// Files and objects that were left out; each is worth a line once, for whoever looks for them.
     pub(crate) fn notices(&mut self, notices: Vec<String>) {
         for notice in notices {
             if !self.noticed.contains(&notice) {
                 tracing::debug!("{notice}");
                 self.noticed.insert(notice);
             }
+        }
+    }
+
+    /// What was asked for and does not happen here; each is worth a line once.
+    pub(crate) fn note(&mut self, namespace: &str, note: &str) {
+        if self.noticed.insert(format!("{namespace}: {note}")) {
+            tracing::info!(namespace, "{note}");
         }
     }
 

@@ -1,58 +1,145 @@
+//! The reasons of every condition, in one place. Scripts may rely on the words; the condition's message tells the rule
+//! and the fix.
+
 use std::fmt;
 use std::str::FromStr;
 
-/// Every reason of the condition `Accepted`. Scripts may rely on the words; the condition's message tells the rule
-/// and the fix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
-    /// All is well. The only reason with which `Accepted` is `True`.
-    Accepted,
-    /// The object itself breaks a rule. Change it.
-    Invalid,
-    /// Another resource, an older one, has the same name for clients (ignoring case) in the same parent.
-    /// Give one of them another `azureName`.
-    NameConflict,
-    /// The Namespace or Topic that it refers to does not exist in this Kubernetes namespace. Apply it; order
-    /// does not matter.
-    ParentNotFound,
-    /// The Namespace or Topic that it refers to is not accepted. Look at the parent's conditions.
-    ParentNotAccepted,
-    /// The topic for dead letters does not exist in this Kubernetes namespace, is not accepted or belongs to another
-    /// Namespace.
-    DeadLetterTopicNotFound,
-    /// Dead letters would come back to a topic that they have passed.
-    DeadLetterCycle,
+/// An enum of words: each variant is written as its own name.
+macro_rules! words {
+    ($(#[$of_the_enum:meta])* pub enum $name:ident { $($(#[$of_the_word:meta])* $word:ident,)+ }) => {
+        $(#[$of_the_enum])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$of_the_word])* $word,)+ }
+
+        impl $name {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$word,)+];
+
+            /// The word in the condition's `reason`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$word => stringify!($word),)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownReason;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == text).ok_or(UnknownReason)
+            }
+        }
+    };
 }
 
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 7] = [
-        Self::Accepted,
-        Self::Invalid,
-        Self::NameConflict,
-        Self::ParentNotFound,
-        Self::ParentNotAccepted,
-        Self::DeadLetterTopicNotFound,
-        Self::DeadLetterCycle,
-    ];
+words! {
+    /// Every reason of the condition `Accepted`.
+    pub enum Reason {
+        /// All is well. The only reason with which `Accepted` is `True`.
+        Accepted,
+        /// The object itself breaks a rule. Change it.
+        Invalid,
+        /// Another resource, an older one, has the same name for clients (ignoring case) in the same parent.
+        /// Give one of them another `azureName`.
+        NameConflict,
+        /// The Namespace or Topic that it refers to does not exist in this Kubernetes namespace. Apply it; order
+        /// does not matter.
+        ParentNotFound,
+        /// The Namespace or Topic that it refers to is not accepted. Look at the parent's conditions.
+        ParentNotAccepted,
+        /// The topic for dead letters does not exist in this Kubernetes namespace, is not accepted or belongs to
+        /// another Namespace.
+        DeadLetterTopicNotFound,
+        /// Dead letters would come back to a topic that they have passed.
+        DeadLetterCycle,
+        /// The data that `weft.dev/adopt-data` names belongs to an object that is still there.
+        DataInUse,
+        /// An object that is not Weft's has a name that the Namespace needs for an object of its own. Rename or remove
+        /// it, or give the Namespace another name.
+        NameTaken,
+        /// A Secret that the spec refers to does not exist in this Kubernetes namespace.
+        SecretNotFound,
+        /// A Secret that the spec refers to lacks the label `weft.dev/usable: "true"`, or does not hold what it
+        /// should.
+        SecretNotUsable,
+    }
+}
+
+words! {
+    /// Every reason of the condition `Programmed`.
+    pub enum ProgrammedReason {
+        /// Every broker pod has applied it. The only reason with which `Programmed` is `True`.
+        Programmed,
+        /// It is on its way: a pod has not reported it yet, or does not run yet.
+        Pending,
+        /// A pod does not serve it as it stands, and says why.
+        Refused,
+        /// It is not accepted, so that there is nothing to apply. Look at `Accepted`.
+        NotAccepted,
+        /// The Namespace is paused, so that this change waits.
+        Paused,
+        /// Kubernetes did not take an object that the Namespace needs: a quota, a policy, a field of `podTemplate`.
+        ObjectRefused,
+        /// The volume does not have the size that the spec asks for: its StorageClass cannot grow volumes, or does not
+        /// manage to.
+        VolumeNotResized,
+    }
+}
+
+/// Every reason of the condition `Ready`. It repeats what stands in the way, so that one column tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReadyReason {
+    /// The next publish or receive succeeds. The only reason with which `Ready` is `True`.
+    Ready,
+    /// Of a Namespace alone: no broker pod is ready at the moment.
+    PodsNotReady,
+    /// `Accepted` is not `True`, for this reason.
+    NotAccepted(Reason),
+    /// `Programmed` is not `True`, for this reason.
+    NotProgrammed(ProgrammedReason),
+}
+
+impl ReadyReason {
+    /// What follows from the other two conditions. For a Namespace, [`ReadyReason::Ready`] also takes a ready pod.
+    pub fn of(accepted: Reason, programmed: ProgrammedReason) -> Self {
+        match (accepted, programmed) {
+            (Reason::Accepted, ProgrammedReason::Programmed) => Self::Ready,
+            (Reason::Accepted, reason) => Self::NotProgrammed(reason),
+            (reason, _) => Self::NotAccepted(reason),
+        }
+    }
 
     /// The word in the condition's `reason`.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Accepted => "Accepted",
-            Self::Invalid => "Invalid",
-            Self::NameConflict => "NameConflict",
-            Self::ParentNotFound => "ParentNotFound",
-            Self::ParentNotAccepted => "ParentNotAccepted",
-            Self::DeadLetterTopicNotFound => "DeadLetterTopicNotFound",
-            Self::DeadLetterCycle => "DeadLetterCycle",
+            Self::Ready => "Ready",
+            Self::PodsNotReady => "PodsNotReady",
+            Self::NotAccepted(reason) => reason.as_str(),
+            Self::NotProgrammed(reason) => reason.as_str(),
         }
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for ReadyReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+words! {
+    /// Every reason of the condition `UpgradeAvailable`, which only a Namespace has.
+    pub enum UpgradeReason {
+        /// The pods have the operator's version. `UpgradeAvailable` is `False`.
+        UpToDate,
+        /// The pods are being given the operator's version. `UpgradeAvailable` is `False`.
+        Upgrading,
+        /// The pods have an older version and wait for the annotation `weft.dev/approve-upgrade`.
+        ApprovalNeeded,
     }
 }
 
@@ -67,14 +154,3 @@ impl fmt::Display for UnknownReason {
 }
 
 impl std::error::Error for UnknownReason {}
-
-impl FromStr for Reason {
-    type Err = UnknownReason;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| reason.as_str() == text)
-            .ok_or(UnknownReason)
-    }
-}

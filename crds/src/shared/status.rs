@@ -28,4 +28,6 @@ pub mod condition {
     pub const PROGRAMMED: &str = "Programmed";
     /// The next publish or receive succeeds.
     pub const READY: &str = "Ready";
+    /// On a Namespace: its pods run an older version than the operator would give them, and wait for approval.
+    pub const UPGRADE_AVAILABLE: &str = "UpgradeAvailable";
 }

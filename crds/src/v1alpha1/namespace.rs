@@ -4,7 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::rules::{self, validations};
 use crate::schema::plain;
-use crate::shared::{AuthorizationRule, Status};
+use crate::shared::AuthorizationRule;
+
+mod pod_template;
+mod service;
+mod status;
+mod storage;
+mod tls;
+
+pub use pod_template::{ImagePullSecret, Opaque, PodMetadata, PodSpec, PodTemplate, Resources};
+pub use service::{Service, ServiceType};
+pub use status::NamespaceStatus;
+pub use storage::{Ephemeral, PersistentVolume, Storage};
+pub use tls::{SecretReference, Tls};
 
 /// One isolated event plane: an endpoint, its access keys and its storage.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,22 +29,34 @@ use crate::shared::{AuthorizationRule, Status};
     shortname = "evns",
     category = "weft",
     namespaced,
-    status = "Status",
+    status = "NamespaceStatus",
     derive = "PartialEq",
     derive = "Default",
     doc = "One isolated event plane: an endpoint, its access keys and its storage. Topics refer to it.",
     validation = rules::NAMESPACE_NAME,
+    printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoint"),
+    printcolumn(name = "Upgrade", type_ = "string", json_path = r#".status.conditions[?(@.type=="UpgradeAvailable")].status"#, priority = 1),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = plain)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rules::GRACE_ONLY_WITH_DELETE])))]
+#[schemars(extend("x-kubernetes-validations" = validations(&[
+    rules::GRACE_ONLY_WITH_DELETE, rules::STORAGE_KIND_IMMUTABLE, rules::STORAGE_CLASS_IMMUTABLE,
+    rules::VOLUME_NEVER_SHRINKS])))]
 pub struct NamespaceSpec {
     /// Where events are kept until they are settled or expire. A persistent volume of 10Gi if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage: Option<Storage>,
+    /// How the endpoint proves who it is, and whether it can be reached without TLS. A certificate of Weft's own
+    /// authority and no port without TLS if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// The Service in front of the pods, which has the Namespace's name. Reachable within the cluster if absent. Has
+    /// no meaning in local mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
     /// Access keys beside those of `RootManageSharedAccessKey`, which always exist and allow everything. At most
     /// 12 rules.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,42 +75,20 @@ pub struct NamespaceSpec {
     #[schemars(length(max = 32))]
     #[schemars(extend("x-kubernetes-validations" = validations(&[rules::DURATION])))]
     pub deletion_grace_period: Option<String>,
-}
-
-/// Where events are kept: exactly one of the fields.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(transform = plain)]
-#[schemars(extend("x-kubernetes-validations" = validations(&[rules::ONE_STORAGE])))]
-pub struct Storage {
-    /// A volume that outlives the pod. Events survive restarts and rescheduling.
+    /// What happens when a new version of the operator brings a new version of the broker: with `Manual` the pods go
+    /// on as they are, the condition `UpgradeAvailable` says so, and the annotation `weft.dev/approve-upgrade: VERSION`
+    /// lets the upgrade go; with `Automatic` it goes at once. An upgrade restarts the pod. `Manual` if absent. Has no
+    /// meaning in local mode.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub persistent_volume: Option<PersistentVolume>,
-    /// The pod's own disk. Events survive a crash of the process, not the loss of the pod.
+    pub upgrade_policy: Option<UpgradePolicy>,
+    /// What you add to the broker's pods: labels, annotations, where they run, what they may use. Has no meaning in
+    /// local mode.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ephemeral: Option<Ephemeral>,
-}
-
-/// A volume that outlives the pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PersistentVolume {
-    /// Size of the volume and of the event log on it, such as `10Gi`; from 32Mi to 64Ti. When the log is full,
-    /// publishing is refused while receiving and settling go on. Local mode keeps to the same size.
-    #[schemars(length(max = 24))]
-    #[schemars(extend("x-kubernetes-validations" = validations(&[rules::STORAGE_SIZE])))]
-    pub size: String,
-}
-
-/// The pod's own disk.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Ephemeral {
-    /// Most that the event log takes of the pod's disk, such as `1Gi`; from 32Mi to 64Ti. When the log is full,
-    /// publishing is refused while receiving and settling go on. Local mode keeps to the same size.
-    #[schemars(length(max = 24))]
-    #[schemars(extend("x-kubernetes-validations" = validations(&[rules::STORAGE_SIZE])))]
-    pub size_limit: String,
+    pub pod_template: Option<PodTemplate>,
+    /// `true`: everything goes on as it is, and no change of this Namespace, its Topics and its EventSubscriptions
+    /// takes effect until it is `false` or absent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
 }
 
 /// What happens to the events of an entity that is deleted.
@@ -98,4 +100,16 @@ pub struct Ephemeral {
 pub enum DeletionPolicy {
     Retain,
     Delete,
+}
+
+/// What happens when there is a new version of the broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(
+    missing_docs,
+    reason = "a documented variant would split the schema's enum; NamespaceSpec::upgrade_policy says it"
+)]
+pub enum UpgradePolicy {
+    #[default]
+    Manual,
+    Automatic,
 }

@@ -14,24 +14,59 @@ fn file_of(kind: Kind) -> PathBuf {
 }
 
 #[test]
+fn the_yaml_files_are_what_the_types_say() {
+    for kind in Kind::ALL {
+        agree(&file_of(kind), &crds::yaml(kind));
+    }
+}
+
+#[test]
+fn the_chart_has_the_same_definitions() {
+    for kind in Kind::ALL {
+        let plural = crds::crd(kind).spec.names.plural;
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../charts/weft/templates/crds")
+            .join(format!("{plural}.yaml"));
+        agree(&file, &template(&crds::yaml(kind)));
+    }
+}
+
+/// A definition as a template of the Helm chart, which can be switched off and survives the chart.
+fn template(yaml: &str) -> String {
+    assert!(
+        !yaml.contains("{{"),
+        "Helm would take what is in {{{{ }}}} for its own"
+    );
+    let (head, rest) = yaml.split_once("\nspec:\n").expect("a definition has a spec");
+    let (_comment, head) = head.split_once('\n').expect("a definition begins with a comment");
+    let rest = rest.trim_end();
+    format!("{OPENING}\n{head}\n{METADATA}\nspec:\n{rest}\n{{{{- end }}}}\n")
+}
+
+const OPENING: &str = "{{- /* Generated from crds/src; UPDATE_GOLDEN=1 cargo test -p crds renews it. */ -}}
+{{- if .Values.crds.enabled }}";
+const METADATA: &str = r#"  labels:
+    {{- include "weft.labels" . | nindent 4 }}
+  {{- if .Values.crds.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}"#;
+
+/// Compares a file with what it should hold, or writes it.
 #[expect(
     clippy::disallowed_methods,
     reason = "UPDATE_GOLDEN is how golden files are renewed"
 )]
-fn the_yaml_files_are_what_the_types_say() {
-    let renew = std::env::var("UPDATE_GOLDEN").is_ok();
-    for kind in Kind::ALL {
-        let (file, yaml) = (file_of(kind), crds::yaml(kind));
-        if renew {
-            std::fs::write(&file, &yaml).unwrap();
-        }
-        let stored = std::fs::read_to_string(&file).unwrap_or_default();
-        assert!(
-            stored == yaml,
-            "{} is out of date: UPDATE_GOLDEN=1 cargo test -p crds",
-            file.display()
-        );
+fn agree(file: &Path, wanted: &str) {
+    if std::env::var("UPDATE_GOLDEN").is_ok() {
+        std::fs::write(file, wanted).expect("golden files can be written");
     }
+    let stored = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        stored == wanted,
+        "{} is out of date: UPDATE_GOLDEN=1 cargo test -p crds",
+        file.display()
+    );
 }
 
 #[test]

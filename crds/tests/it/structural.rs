@@ -12,6 +12,9 @@ fn visit(path: &str, schema: &Value, check: &mut impl FnMut(&str, &Value)) {
     if let Some(items) = schema.get("items") {
         visit(&format!("{path}[]"), items, check);
     }
+    if let Some(values) = schema.get("additionalProperties") {
+        visit(&format!("{path}[]"), values, check);
+    }
 }
 
 fn each_schema(mut check: impl FnMut(&str, &Value)) {
@@ -22,7 +25,7 @@ fn each_schema(mut check: impl FnMut(&str, &Value)) {
 
 #[test]
 fn every_schema_is_structural() {
-    const KNOWN: [&str; 16] = [
+    const KNOWN: [&str; 20] = [
         "type",
         "description",
         "properties",
@@ -38,12 +41,17 @@ fn every_schema_is_structural() {
         "maxItems",
         "pattern",
         "title",
+        "additionalProperties",
+        "maxProperties",
+        "x-kubernetes-int-or-string",
+        "x-kubernetes-preserve-unknown-fields",
         "x-kubernetes-validations",
     ];
     const TYPES: [&str; 6] = ["object", "array", "string", "integer", "number", "boolean"];
     each_schema(|path, schema| {
         assert!(
-            TYPES.contains(&schema["type"].as_str().unwrap_or_default()),
+            TYPES.contains(&schema["type"].as_str().unwrap_or_default())
+                || schema["x-kubernetes-int-or-string"] == true,
             "{path} has one type"
         );
         for keyword in schema.as_object().unwrap().keys() {
@@ -87,7 +95,11 @@ fn everything_a_user_writes_has_a_bound() {
         if !path.contains(".spec") {
             return;
         }
-        match schema["type"].as_str().unwrap() {
+        match schema["type"].as_str().unwrap_or("string") {
+            "object" => assert!(
+                schema.get("additionalProperties").is_none() || schema["maxProperties"].is_u64(),
+                "{path} has a largest size"
+            ),
             "string" => assert!(
                 schema.get("maxLength").or(schema.get("enum")).is_some(),
                 "{path} has a length"
@@ -166,6 +178,40 @@ fn the_reserved_names_are_the_same_in_each_rule() {
         assert!(rule.expression.contains(&format!("[{list}]")));
         assert!(rule.rule.contains(&rules::RESERVED_NAMES.join(" ")));
     }
+}
+
+#[test]
+fn the_labels_that_belong_to_weft_are_the_same_in_each_place() {
+    let list = rules::OWN_LABELS.map(|name| format!("'{name}'")).join(", ");
+    assert!(rules::LABELS_OF_USERS.expression.contains(&format!("[{list}]")));
+    for rule in [rules::LABELS_OF_USERS, rules::ANNOTATIONS_OF_USERS] {
+        assert!(
+            rule.expression
+                .contains(&format!("startsWith('{}')", crds::annotation::PREFIX))
+        );
+    }
+}
+
+#[test]
+fn what_kubernetes_checks_itself_is_kept_as_it_was_written() {
+    let manifest = json!({
+        "apiVersion": "weft.dev/v1alpha1",
+        "kind": "Namespace",
+        "metadata": {"name": "shop"},
+        "spec": {
+            "service": {"type": "ClusterIP"},
+            "podTemplate": {
+                "metadata": {"labels": {"team": "a"}},
+                "spec": {
+                    "affinity": {"nodeAffinity": {"x": [1, {"y": null}]}},
+                    "tolerations": [{"key": "a", "operator": "Exists"}],
+                    "resources": {"limits": {"cpu": 1, "memory": "1Gi"}},
+                },
+            },
+        },
+    });
+    let object: crds::v1alpha1::Namespace = serde_json::from_value(manifest.clone()).unwrap();
+    assert_eq!(serde_json::to_value(object).unwrap(), manifest);
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Log {
     }
 }
 
-fn is_alarm(line: &str) -> bool {
+pub(crate) fn is_alarm(line: &str) -> bool {
     // The level stands alone, whether as text, coloured, or as a JSON value.
     line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .any(|word| word == "ERROR" || word == "31mERROR")

@@ -137,16 +137,15 @@ impl Client {
 
 /// Status and text of a page of the operations port.
 pub(crate) fn page(address: SocketAddr, path: &str) -> (u16, String) {
-    let mut response = config()
-        .build()
-        .new_agent()
-        .get(format!("http://{address}{path}"))
-        .call()
-        .expect("the port answers");
-    (
-        response.status().as_u16(),
-        response.body_mut().read_to_string().unwrap(),
-    )
+    try_page(address, path).expect("the port answers")
+}
+
+/// As [`page`], if the port answers.
+pub(crate) fn try_page(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    let url = format!("http://{address}{path}");
+    let mut response = config().build().new_agent().get(url).call().ok()?;
+    let text = response.body_mut().read_to_string().ok()?;
+    Some((response.status().as_u16(), text))
 }
 
 fn config() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {

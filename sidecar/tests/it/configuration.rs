@@ -170,14 +170,23 @@ async fn an_entity_that_does_not_fit_is_refused_alone_and_goes_on_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_size_of_the_log_is_said_to_wait_for_the_next_start() {
-    let plane = Plane::start(orders()).await;
-    let report = plane
-        .change(|next| next.document.head.settings.storage_capacity_bytes = 512 << 20)
-        .await;
-    assert_eq!((report.applied_revision, report.problem), (2, None));
+async fn a_larger_log_is_there_at_once_and_a_smaller_one_at_the_next_start() {
+    let mut small = orders();
+    small.document.head.settings.storage_capacity_bytes = 4 << 20;
+    let plane = Plane::start(small).await;
+    let (client, data) = (plane.client(), "x".repeat(100_000));
+    let publish = || client.publish_data("orders", "placed", &data).0;
+    assert!((0..100).any(|_| publish() == 429), "the log has an end");
+
+    let resize = |bytes| plane.change(move |next| next.document.head.settings.storage_capacity_bytes = bytes);
+    let report = resize(64 << 20).await;
+    assert_eq!((report.problem, report.pending_restart), (None, vec![]));
+    assert!((0..100).all(|_| publish() == 200), "there is room again");
+
+    let report = resize(32 << 20).await;
+    assert_eq!((report.applied_revision, report.problem), (3, None));
     assert!(
-        report.pending_restart[0].contains("512 MiB"),
+        report.pending_restart[0].contains("32 MiB instead of 64 MiB"),
         "{:?}",
         report.pending_restart
     );

@@ -139,6 +139,7 @@ pub(crate) fn configuration(topics: Vec<Topic>) -> Configuration {
     Configuration {
         document: Document { head, topics },
         secrets,
+        secrets_revision: 1,
     }
 }
 

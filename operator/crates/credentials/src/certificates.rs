@@ -1,11 +1,11 @@
 //! Authorities and serving certificate of one Namespace, and when they are replaced.
 //!
 //! ```text
-//! authority A  |=========================+------------|          trusted until it expires, signs while A is settled
-//! authority B                            |=========================+------------|
-//!                                        ^ two thirds of A's life: B is created and trusted; A goes on signing
-//!                                          for the overlap, so that programs can pick up the new bundle
-//! serving      |=====+-|  |=====+-|  …   a year each, replaced at two thirds, signed by the settled authority
+//! authority A  |=========================+=====+-----|       signs, signs for the overlap, is trusted for another
+//! authority B                            |-----+==================…   is trusted for the overlap, then signs
+//!                                        ^ two thirds of A's life, or somebody asked for it: B is created; programs
+//!                                          have the overlap to pick up the new bundle
+//! serving      |=====+-|  |=====+-|  …   a year each, replaced at two thirds and when another authority signs
 //! ```
 
 use std::time::{Duration, SystemTime};
@@ -21,6 +21,7 @@ use crate::serving::Serving;
 use crate::x509;
 
 /// How long a new authority is only trusted before it signs: time for programs to be restarted with the new bundle.
+/// And how long the old one is still trusted afterwards.
 const OVERLAP: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// The authorities that programs have to trust (two of them during a rotation) and the serving certificate.
@@ -90,8 +91,8 @@ impl Certificates {
     }
 
     /// Replaces what is due: a serving certificate past two thirds of its life, one that lacks one of `names` or that
-    /// no authority of ours signed; an authority past two thirds of its life gets a successor, and one that has
-    /// expired is forgotten. Returns whether anything changed.
+    /// is not signed by the authority whose turn it is; an authority past two thirds of its life gets a successor, and
+    /// one that has expired or was long succeeded is forgotten. Returns whether anything changed.
     ///
     /// # Errors
     /// When a key cannot be made; nothing has changed then.
@@ -114,14 +115,46 @@ impl Certificates {
             changed = true;
         }
         let trusted = self.authorities.len();
-        self.authorities
-            .retain(|authority| now < authority.validity.not_after);
+        self.forget(now)?;
         Ok(changed || self.authorities.len() != trusted)
     }
 
     /// When [`Certificates::renew`] will next have something to do.
     pub fn next_renewal(&self) -> SystemTime {
-        self.serving.renewal().min(self.newest().validity.renewal())
+        let newest = self.newest();
+        let renewal = self.serving.renewal().min(newest.validity.renewal());
+        match self.authorities.as_slice() {
+            [oldest, _, ..] if self.has_signed_serving(newest).unwrap_or_default() => {
+                renewal.min(succeeded(newest)).min(oldest.validity.not_after)
+            }
+            [_, _, ..] => renewal.min(settled(newest)),
+            _ => renewal,
+        }
+    }
+
+    /// A new serving certificate for `names`, although none is due: somebody asked for it.
+    ///
+    /// # Errors
+    /// When a key cannot be made; nothing has changed then.
+    pub fn reissue_serving(&mut self, names: &ServerNames, now: SystemTime) -> Result<(), Error> {
+        self.serving = signer(&self.authorities, now).issue(names, now)?;
+        Ok(())
+    }
+
+    /// A new authority, although none is due: somebody asked for it. It is trusted at once, signs after the overlap
+    /// (90 days), and after another one its predecessor is forgotten. One that was added before and has not signed
+    /// yet gives way to it.
+    ///
+    /// # Errors
+    /// When a key cannot be made; nothing has changed then.
+    pub fn add_authority(&mut self, now: SystemTime) -> Result<(), Error> {
+        let authority = Authority::create(&self.owner, now)?;
+        let newest = self.newest();
+        if self.authorities.len() > 1 && now < settled(newest) && !self.has_signed_serving(newest)? {
+            self.authorities.pop();
+        }
+        self.authorities.push(authority);
+        Ok(())
     }
 
     /// What programs must trust: the certificates of every authority, PEM, no keys.
@@ -156,29 +189,47 @@ impl Certificates {
         if self.serving.renewal() <= now || !self.serving.covers(names)? {
             return Ok(true);
         }
-        let certificate = self.serving.certificate()?;
-        for authority in self
-            .authorities
-            .iter()
-            .filter(|authority| now < authority.validity.not_after)
-        {
-            if authority.has_signed(&certificate)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(!self.has_signed_serving(signer(&self.authorities, now))?)
     }
+
+    fn has_signed_serving(&self, authority: &Authority) -> Result<bool, Error> {
+        authority.has_signed(&self.serving.certificate()?)
+    }
+
+    /// Forgets authorities that have expired, and those that nothing has been signed by for the overlap.
+    fn forget(&mut self, now: SystemTime) -> Result<(), Error> {
+        let newest = self.newest();
+        let is_succeeded = succeeded(newest) <= now && self.has_signed_serving(newest)?;
+        let last = self.authorities.len() - 1;
+        let mut index = 0;
+        self.authorities.retain(|authority| {
+            let is_newest = index == last;
+            index += 1;
+            now < authority.validity.not_after && (is_newest || !is_succeeded)
+        });
+        Ok(())
+    }
+}
+
+/// When programs have had time to pick up an authority.
+fn settled(authority: &Authority) -> SystemTime {
+    authority.validity.not_before + OVERLAP
+}
+
+/// When programs have had time to take note that an authority has taken over.
+fn succeeded(authority: &Authority) -> SystemTime {
+    settled(authority) + OVERLAP
 }
 
 /// The oldest authority that outlives a serving certificate and whose successor is not yet settled; that is the one
 /// that programs have trusted longest. The newest one when there is no such authority.
 fn signer(authorities: &[Authority], now: SystemTime) -> &Authority {
     let outlives = |authority: &&Authority| now + SERVING_LIFE <= authority.validity.not_after;
-    let settled = |authority: &&Authority| authority.validity.not_before + OVERLAP <= now;
+    let is_settled = |authority: &&Authority| settled(authority) <= now;
     let mut usable = authorities.iter().filter(outlives);
     let first = usable.next();
     usable
-        .rfind(settled)
+        .rfind(is_settled)
         .or(first)
         .or(authorities.last())
         .expect("there is always an authority: parsing and creating make sure of it")
@@ -223,6 +274,7 @@ mod tests {
 
     use super::*;
 
+    const DAY: Duration = Duration::from_secs(24 * 3600);
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
     fn start() -> SystemTime {
@@ -314,6 +366,70 @@ mod tests {
         assert!(certificates.renew(&names(), start() + 60 * YEAR).unwrap());
         assert!(is_trusted(&certificates));
         assert!(certificates.serving.not_after() > start() + 60 * YEAR);
+    }
+
+    #[test]
+    fn a_serving_certificate_that_was_asked_for_is_signed_by_the_same_authority() {
+        let mut certificates = fresh();
+        let (before, trust) = (certificates.serving.clone(), certificates.trust_pem());
+        certificates.reissue_serving(&names(), start() + DAY).unwrap();
+        assert_ne!(certificates.serving, before);
+        assert_eq!(certificates.trust_pem(), trust);
+        assert!(is_trusted(&certificates));
+        assert!(!certificates.renew(&names(), start() + DAY).unwrap());
+    }
+
+    #[test]
+    fn an_authority_that_was_asked_for_is_trusted_then_signs_then_stands_alone() {
+        let mut certificates = fresh();
+        let old = x509::certificates(&certificates.trust_pem()).unwrap().swap_remove(0);
+        let serving = certificates.serving.clone();
+        certificates.add_authority(start()).unwrap();
+        assert_eq!(certificates.trust_pem().matches("BEGIN").count(), 2);
+        let mut certificates = reload(&certificates);
+        assert!(!certificates.renew(&names(), start() + DAY).unwrap());
+        assert_eq!(certificates.serving, serving);
+
+        let takes_over = certificates.next_renewal();
+        assert!(takes_over > start() + 80 * DAY && takes_over <= start() + OVERLAP);
+        assert!(!certificates.renew(&names(), takes_over - DAY).unwrap());
+        assert!(certificates.renew(&names(), takes_over).unwrap());
+        let leaf = certificates.serving.certificate().unwrap();
+        assert!(!x509::is_signed_by(&leaf, &old).unwrap());
+        assert_eq!(certificates.trust_pem().matches("BEGIN").count(), 2);
+
+        let stands_alone = certificates.next_renewal();
+        assert_eq!(stands_alone, takes_over + OVERLAP);
+        assert!(certificates.renew(&names(), stands_alone).unwrap());
+        assert_eq!(certificates.trust_pem().matches("BEGIN").count(), 1);
+        assert!(is_trusted(&certificates));
+        assert!(certificates.next_renewal() > stands_alone);
+    }
+
+    #[test]
+    fn however_often_somebody_asks_for_an_authority_only_two_are_trusted() {
+        let mut certificates = fresh();
+        for day in 0..5 {
+            certificates.add_authority(start() + day * DAY).unwrap();
+            assert_eq!(certificates.trust_pem().matches("BEGIN").count(), 2);
+            assert!(is_trusted(&certificates));
+        }
+    }
+
+    #[test]
+    fn renewing_when_it_is_due_always_moves_the_next_renewal_on() {
+        let mut certificates = fresh();
+        let mut now = start();
+        for step in 0..60 {
+            if step % 7 == 3 {
+                certificates.add_authority(now).unwrap();
+            }
+            let next = certificates.next_renewal();
+            assert!(next > now, "step {step}");
+            now = next;
+            assert!(certificates.renew(&names(), now).unwrap(), "step {step}");
+            assert!(is_trusted(&certificates) && certificates.authorities.len() <= 3);
+        }
     }
 
     #[test]

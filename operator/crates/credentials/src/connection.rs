@@ -63,6 +63,23 @@ impl Settings {
         Self(settings)
     }
 
+    /// The same for programs of one topic, by the name that clients use.
+    #[must_use]
+    pub fn with_topic(self, topic: &str) -> Self {
+        self.with("EVENTGRID_TOPIC_NAME", topic)
+    }
+
+    /// The same for programs of one event subscription, by the name that clients use.
+    #[must_use]
+    pub fn with_event_subscription(self, event_subscription: &str) -> Self {
+        self.with("EVENTGRID_EVENT_SUBSCRIPTION_NAME", event_subscription)
+    }
+
+    fn with(mut self, key: &'static str, value: &str) -> Self {
+        self.0.push((key, Secret::new(value)));
+        self
+    }
+
     /// Keys and values, for a process that is started with them.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(key, value)| (*key, value.expose()))
@@ -185,6 +202,14 @@ mod tests {
         };
         let keys: Vec<_> = Settings::new(&connection).iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["EVENTGRID_ENDPOINT", "EVENTGRID_KEY"]);
+    }
+
+    #[test]
+    fn programs_of_one_entity_are_told_its_name() {
+        let settings = settings("key", "/b").with_topic("orders").with_event_subscription("billing");
+        let pairs: Vec<_> = settings.iter().collect();
+        assert!(pairs.contains(&("EVENTGRID_TOPIC_NAME", "orders")));
+        assert!(pairs.contains(&("EVENTGRID_EVENT_SUBSCRIPTION_NAME", "billing")));
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn ip_address(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 /// The certificate as PEM, in lines of 64 characters as every reader expects them.
-pub(crate) fn to_pem(certificate: &CertificateDer<'_>) -> String {
+pub fn to_pem(certificate: &CertificateDer<'_>) -> String {
     let text = STANDARD.encode(certificate);
     let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
     for line in text.as_bytes().chunks(64) {

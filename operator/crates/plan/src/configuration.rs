@@ -1,6 +1,9 @@
 //! The documents that a sidecar gets.
 
-use config::{Digest, Document, FORMAT, Head, NamespaceIdentity, SHARD_COUNT, Settings, Shard, Topic};
+use config::{Digest, Document, FORMAT, Head, NamespaceIdentity, SHARD_COUNT, Settings, Topic};
+use serde::Serialize;
+
+use crate::decision::Place;
 
 /// Everything a Namespace's document says, but for its revision: two configurations are equal if and only if a sidecar
 /// need not be told.
@@ -8,7 +11,9 @@ use config::{Digest, Document, FORMAT, Head, NamespaceIdentity, SHARD_COUNT, Set
 pub struct Configuration {
     /// The Kubernetes namespace that the Namespace is in; empty if it has none.
     pub kubernetes_namespace: String,
-    /// Whose document it is.
+    /// `metadata.uid` of the Namespace.
+    pub object_uid: String,
+    /// Whose document it is. Its uid is that of the data: the Namespace's own, unless it has adopted other data.
     pub namespace: NamespaceIdentity,
     /// What holds for the whole Namespace.
     pub settings: Settings,
@@ -21,7 +26,7 @@ pub struct Configuration {
 pub struct Pieces {
     /// To be written last.
     pub head: Head,
-    /// The JSON of each [`Shard`], by index; the head has its digest.
+    /// The JSON of each [`Shard`](config::Shard), by index; the head has its digest.
     pub shards: [Vec<u8>; SHARD_COUNT],
 }
 
@@ -35,14 +40,22 @@ pub struct EncodeError {
 }
 
 impl Configuration {
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            namespace: self.namespace.name.clone(),
+            uid: self.namespace.uid.clone(),
+            shard: None,
+        }
+    }
+
     /// The document in pieces. Equal configurations give equal bytes.
     ///
     /// # Errors
     /// See [`EncodeError`].
     pub fn pieces(&self, revision: u64) -> Result<Pieces, EncodeError> {
         let mut shards: [Vec<u8>; SHARD_COUNT] = Default::default();
-        for (shard, bytes) in self.shards().into_iter().zip(&mut shards) {
-            *bytes = serde_json::to_vec(&shard).map_err(|source| EncodeError {
+        for (shard, bytes) in self.shards().iter().zip(&mut shards) {
+            *bytes = serde_json::to_vec(shard).map_err(|source| EncodeError {
                 shard: shard.index,
                 source,
             })?;
@@ -62,7 +75,13 @@ impl Configuration {
         let head = self.pieces(revision)?.head;
         Ok(Document {
             head,
-            topics: self.shards().into_iter().flat_map(|shard| shard.topics).collect(),
+            topics: self
+                .shards()
+                .iter()
+                .flat_map(|shard| &shard.topics)
+                .copied()
+                .cloned()
+                .collect(),
         })
     }
 
@@ -76,19 +95,28 @@ impl Configuration {
         }
     }
 
-    fn shards(&self) -> Vec<Shard> {
-        let mut shards: Vec<Shard> = (0..SHARD_COUNT)
-            .map(|index| Shard {
+    fn shards(&self) -> Vec<ShardOf<'_>> {
+        let mut shards: Vec<ShardOf<'_>> = (0..SHARD_COUNT)
+            .map(|index| ShardOf {
                 format: FORMAT,
                 index,
                 topics: Vec::new(),
             })
             .collect();
         for topic in &self.topics {
-            shards[shard_of(&topic.uid)].topics.push(topic.clone());
+            shards[shard_of(&topic.uid)].topics.push(topic);
         }
         shards
     }
+}
+
+/// A [`Shard`](config::Shard) that borrows its topics: there may be thousands.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShardOf<'a> {
+    format: u32,
+    index: usize,
+    topics: Vec<&'a Topic>,
 }
 
 /// The shard of a topic (and of its subscriptions): it depends on the topic's uid alone, so that a change of one topic

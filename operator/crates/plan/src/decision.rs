@@ -4,6 +4,7 @@ use crds::Kind;
 use crds::shared::Reason;
 use kube::ResourceExt;
 
+use crate::inputs::Finding;
 use crate::manifest::Violation;
 
 /// Which object a decision is about.
@@ -33,6 +34,18 @@ impl ObjectId {
     }
 }
 
+/// Where an accepted object is found in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `metadata.name` of the Namespace whose configuration it is; for a Namespace, its own.
+    pub namespace: String,
+    /// The uid under which the configuration, a pod's report and the data speak of it: the object's own, unless it has
+    /// adopted the data of another one.
+    pub uid: String,
+    /// The shard that holds the Topic, or the Topic of the EventSubscription; a Namespace is in none.
+    pub shard: Option<usize>,
+}
+
 /// The condition `Accepted` of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -42,23 +55,27 @@ pub struct Decision {
     pub reason: Reason,
     /// Every rule that is broken, with field and fix; empty if and only if the object is accepted.
     pub violations: Vec<Violation>,
+    /// Where it is found; present if and only if the object is accepted.
+    pub place: Option<Place>,
 }
 
 /// How many violations a message spells out; a condition's message is limited, and people read three.
 const SPELLED_OUT: usize = 3;
 
 impl Decision {
-    pub(crate) fn new(object: ObjectId, outcome: Result<(), Refusal>) -> Self {
+    pub(crate) fn new(object: ObjectId, outcome: Result<Place, Refusal>) -> Self {
         match outcome {
-            Ok(()) => Self {
+            Ok(place) => Self {
                 object,
                 reason: Reason::Accepted,
                 violations: Vec::new(),
+                place: Some(place),
             },
             Err(refusal) => Self {
                 object,
                 reason: refusal.reason,
                 violations: refusal.violations,
+                place: None,
             },
         }
     }
@@ -92,7 +109,7 @@ impl Decision {
 }
 
 /// Why an object is not accepted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     reason: Reason,
     violations: Vec<Violation>,
@@ -106,10 +123,28 @@ impl Refusal {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
     pub(crate) fn invalid(violations: Vec<Violation>) -> Self {
         Self {
             reason: Reason::Invalid,
             violations,
+        }
+    }
+}
+
+impl From<Finding> for Refusal {
+    fn from(finding: Finding) -> Self {
+        Self {
+            // A finding that says nothing is wrong would be an accepted object with a violation.
+            reason: match finding.reason {
+                Reason::Accepted => Reason::Invalid,
+                reason => reason,
+            },
+            violations: vec![finding.violation],
         }
     }
 }

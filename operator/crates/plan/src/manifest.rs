@@ -119,6 +119,7 @@ fn typed<T: DeserializeOwned>(manifest: &Value) -> Result<T, Vec<Violation>> {
     if let Some(fields) = manifest.as_object_mut() {
         fields.remove("status");
     }
+    drop_nulls(&mut manifest);
     T::deserialize(manifest).map_err(|error| {
         let rule = format!("the metadata cannot be read: {error}");
         vec![Violation::new(
@@ -127,4 +128,16 @@ fn typed<T: DeserializeOwned>(manifest: &Value) -> Result<T, Vec<Violation>> {
             "remove what is not name, namespace, labels or annotations",
         )]
     })
+}
+
+/// As the API server does: an explicit null is an absent field, also where the keys are the user's.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
 }

@@ -1,6 +1,7 @@
 //! Names that clients use.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 /// The name of a topic or event subscription on the wire: 3 to 50 of `A-Z a-z 0-9 -`. Compared ignoring case
 /// with [`ClientName::folded`].
@@ -51,6 +52,51 @@ pub(crate) fn is_dns_label(name: &str) -> bool {
 
 fn is_label_of_any_length(label: &str) -> bool {
     !label.is_empty() && label.bytes().all(is_label_byte) && !label.starts_with('-') && !label.ends_with('-')
+}
+
+/// The name of an object that is not ours; what of it is not allowed otherwise, the API server says.
+pub(crate) fn is_object_name(name: &str) -> bool {
+    let end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    name.len() <= 253
+        && end(name.bytes().next())
+        && end(name.bytes().last())
+        && name.bytes().all(|byte| is_label_byte(byte) || byte == b'.')
+}
+
+/// A name that a serving certificate can carry: a DNS name in lower case, `*` allowed as its first label, or an IPv4
+/// address.
+pub(crate) fn is_server_name(name: &str) -> bool {
+    let label = |label: &str| label.len() <= 63 && is_label_of_any_length(label);
+    let host = name.strip_prefix("*.").unwrap_or(name);
+    let top = host.rsplit('.').next().unwrap_or_default();
+    let is_dns = host.split('.').all(label) && top.starts_with(|first: char| first.is_ascii_lowercase());
+    is_dns || name.parse::<Ipv4Addr>().is_ok()
+}
+
+/// The key of a label or annotation: a word, after a DNS name and `/` if need be.
+pub(crate) fn is_metadata_key(key: &str) -> bool {
+    let (prefix, word) = match key.split_once('/') {
+        Some((prefix, word)) => (Some(prefix), word),
+        None => (None, key),
+    };
+    key.len() <= 317
+        && prefix.is_none_or(|prefix| prefix.split('.').all(is_label_of_any_length))
+        && is_word(word)
+}
+
+/// The value of a label.
+pub(crate) fn is_label_value(value: &str) -> bool {
+    value.is_empty() || is_word(value)
+}
+
+fn is_word(word: &str) -> bool {
+    let end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    word.len() <= 63
+        && end(word.bytes().next())
+        && end(word.bytes().last())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
 pub(crate) fn is_label_byte(byte: u8) -> bool {

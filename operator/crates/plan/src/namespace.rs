@@ -7,7 +7,7 @@ use crds::v1alpha1::{self, NamespaceSpec, Storage};
 use crate::decision::Refusal;
 use crate::duration::IsoDuration;
 use crate::manifest::Violation;
-use crate::size::StorageSize;
+use crate::size::{DEFAULT_SIZE, StorageSize};
 
 /// How long the data of a deleted entity is kept where the Namespace does not say.
 const DELETION_GRACE: IsoDuration = IsoDuration::from_days(1);
@@ -29,15 +29,15 @@ pub(crate) fn settings(spec: &NamespaceSpec) -> Result<Settings, Refusal> {
 
 fn capacity(storage: Option<&Storage>) -> Result<StorageSize, Refusal> {
     let (path, text) = match storage {
-        None => return Ok(StorageSize::DEFAULT),
+        None => ("spec.storage", DEFAULT_SIZE),
         Some(Storage {
             persistent_volume: Some(volume),
             ephemeral: None,
-        }) => ("spec.storage.persistentVolume.size", &volume.size),
+        }) => ("spec.storage.persistentVolume.size", volume.size.as_str()),
         Some(Storage {
             persistent_volume: None,
             ephemeral: Some(disk),
-        }) => ("spec.storage.ephemeral.sizeLimit", &disk.size_limit),
+        }) => ("spec.storage.ephemeral.sizeLimit", disk.size_limit.as_str()),
         Some(_) => return Err(broken("spec.storage", &crds::rules::ONE_STORAGE)),
     };
     StorageSize::parse(text).ok_or_else(|| broken(path, &crds::rules::STORAGE_SIZE))

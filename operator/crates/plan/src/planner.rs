@@ -1,34 +1,25 @@
 //! All objects together: references, names, and what follows for each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use config::NamespaceIdentity;
 use crds::Kind;
-use crds::shared::Reason;
 use crds::v1alpha1::{EventSubscription, Namespace, Topic};
 use kube::ResourceExt;
-use serde::Serialize;
+use uuid::Uuid;
 
-use crate::configuration::Configuration;
+use crate::adoption::Adoption;
+use crate::configuration::{Configuration, shard_of};
 use crate::dead_letter::DeadLetterPaths;
-use crate::decision::{Decision, ObjectId, Refusal};
+use crate::decision::{Decision, ObjectId, Place, Refusal};
 use crate::duration::IsoDuration;
 use crate::event_subscription::{Parent, subscription, time_to_live};
-use crate::manifest;
-use crate::name::ClientName;
+use crate::inputs::{Finding, Inputs, Key, by_age, key_of, kubernetes_namespace};
+use crate::memo::Memo;
 use crate::namespace::settings;
+use crate::pod_template;
+use crate::refusals;
 use crate::topic::{client_name, retention};
-
-/// Every object there is, in any order. Each needs `metadata.name` and `metadata.uid` (a UUID);
-/// `metadata.creationTimestamp` decides who keeps a name. One with a `metadata.deletionTimestamp` counts as absent
-/// and gets no decision.
-#[derive(Clone, Debug, Default)]
-#[expect(missing_docs, reason = "the types say it")]
-pub struct Inputs<'a> {
-    pub namespaces: Vec<&'a Namespace>,
-    pub topics: Vec<&'a Topic>,
-    pub event_subscriptions: Vec<&'a EventSubscription>,
-}
 
 /// What follows from the inputs.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +35,14 @@ pub struct Plan {
 /// Older objects come first: of two that cannot both be, the one with the earlier creationTimestamp (then the
 /// smaller uid) is accepted.
 pub fn plan(inputs: &Inputs<'_>) -> Plan {
-    let mut planner = Planner::default();
+    plan_again(inputs, &mut Memo::default())
+}
+
+/// [`plan`], faster: `memo` remembers the objects that have not changed since it was last used. The same inputs give
+/// the same plan with any memo.
+pub fn plan_again(inputs: &Inputs<'_>, memo: &mut Memo) -> Plan {
+    memo.begin();
+    let mut planner = Planner::new(inputs, memo);
     by_age(&inputs.namespaces)
         .into_iter()
         .for_each(|object| planner.add_namespace(object));
@@ -54,126 +52,186 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
     by_age(&inputs.event_subscriptions)
         .into_iter()
         .for_each(|object| planner.add_subscription(object));
-    planner.finish()
+    let plan = planner.finish();
+    memo.end();
+    plan
 }
 
-/// Kubernetes namespace and name.
-type Key = (String, String);
-
-#[derive(Default)]
-struct Planner {
+struct Planner<'a> {
+    memo: &'a mut Memo,
+    findings: HashMap<&'a str, &'a Finding>,
+    adoption: Adoption<'a>,
     decisions: Vec<Decision>,
     /// Every Namespace that there is; `None` if it was refused.
-    namespaces: BTreeMap<Key, Option<Configuration>>,
+    namespaces: BTreeMap<Key<'a>, Option<Configuration>>,
     /// Every Topic that there is; `None` if it was refused.
-    topics: BTreeMap<Key, Option<usize>>,
-    accepted_topics: Vec<AcceptedTopic>,
-    topic_names: BTreeSet<(Key, String)>,
-    subscription_names: BTreeSet<(usize, String)>,
-    subscriptions: BTreeSet<Key>,
+    topics: HashMap<Key<'a>, Option<usize>>,
+    accepted_topics: Vec<AcceptedTopic<'a>>,
+    topic_names: HashSet<(Key<'a>, String)>,
+    subscription_names: HashSet<(usize, String)>,
+    subscriptions: HashSet<Key<'a>>,
     dead_letters: DeadLetterPaths,
 }
 
-struct AcceptedTopic {
-    namespace: Key,
+struct AcceptedTopic<'a> {
+    namespace: Key<'a>,
     retention: IsoDuration,
+    shard: usize,
     topic: config::Topic,
 }
 
-impl Planner {
-    fn add_namespace(&mut self, object: &Namespace) {
-        let key = key_of(object);
-        if self.namespaces.contains_key(&key) {
-            return self.decide(Kind::Namespace, object, Err(twice()));
+impl AcceptedTopic<'_> {
+    fn place(&self, uid: String) -> Place {
+        Place {
+            namespace: self.namespace.1.to_owned(),
+            uid,
+            shard: Some(self.shard),
         }
-        let outcome = configuration(object);
-        let decided = outcome.as_ref().map(|_| ()).map_err(Clone::clone);
-        self.namespaces.insert(key, outcome.ok());
-        self.decide(Kind::Namespace, object, decided);
+    }
+}
+
+impl<'a> Planner<'a> {
+    fn new(inputs: &'a Inputs<'a>, memo: &'a mut Memo) -> Self {
+        let findings = inputs.findings.iter();
+        Self {
+            memo,
+            findings: findings.map(|finding| (finding.uid.as_str(), finding)).collect(),
+            adoption: Adoption::new(inputs),
+            decisions: Vec::new(),
+            namespaces: BTreeMap::new(),
+            topics: HashMap::new(),
+            accepted_topics: Vec::new(),
+            topic_names: HashSet::new(),
+            subscription_names: HashSet::new(),
+            subscriptions: HashSet::new(),
+            dead_letters: DeadLetterPaths::default(),
+        }
     }
 
-    fn add_topic(&mut self, object: &Topic) {
+    fn add_namespace(&mut self, object: &'a Namespace) {
+        let key = key_of(object);
+        if self.namespaces.contains_key(&key) {
+            return self.decide(
+                Kind::Namespace,
+                object,
+                Err(refusals::twice(Kind::Namespace, key)),
+            );
+        }
+        let outcome = self.configuration(object);
+        let place = outcome.as_ref().map(Configuration::place).map_err(Clone::clone);
+        self.namespaces.insert(key, outcome.ok());
+        self.decide(Kind::Namespace, object, place);
+    }
+
+    fn configuration(&mut self, object: &Namespace) -> Result<Configuration, Refusal> {
+        let own = self.memo.checked(Kind::Namespace, object)?;
+        pod_template::check(object.spec.pod_template.as_ref())?;
+        let settings = settings(&object.spec)?;
+        let data = self.adoption.data_uid(object, own)?;
+        let uid = object.metadata.uid.as_deref();
+        let found = uid.and_then(|uid| self.findings.get(uid));
+        if let Some(finding) = found {
+            return Err(Refusal::from((*finding).clone()));
+        }
+        self.adoption.settle(data);
+        Ok(Configuration {
+            kubernetes_namespace: kubernetes_namespace(object).to_owned(),
+            object_uid: own.to_string(),
+            namespace: NamespaceIdentity {
+                name: object.name_any(),
+                uid: data.to_string(),
+            },
+            settings,
+            topics: Vec::new(),
+        })
+    }
+
+    fn add_topic(&mut self, object: &'a Topic) {
         let key = key_of(object);
         if self.topics.contains_key(&key) {
-            return self.decide(Kind::Topic, object, Err(twice()));
+            return self.decide(Kind::Topic, object, Err(refusals::twice(Kind::Topic, key)));
         }
         let outcome = self.topic(object);
-        let decided = outcome.as_ref().map(|_| ()).map_err(Clone::clone);
+        let place = outcome
+            .as_ref()
+            .map(|accepted| accepted.place(accepted.topic.uid.clone()))
+            .map_err(Clone::clone);
         let index = outcome.ok().map(|accepted| {
             self.accepted_topics.push(accepted);
             self.accepted_topics.len() - 1
         });
         self.topics.insert(key, index);
-        self.decide(Kind::Topic, object, decided);
+        self.decide(Kind::Topic, object, place);
     }
 
-    fn topic(&mut self, object: &Topic) -> Result<AcceptedTopic, Refusal> {
-        let uid = checked(Kind::Topic, object)?;
+    fn topic(&mut self, object: &'a Topic) -> Result<AcceptedTopic<'a>, Refusal> {
+        const PARENT: &str = "spec.namespaceRef";
+        let own = self.memo.checked(Kind::Topic, object)?;
         let namespace = sibling(object, &object.spec.namespace_ref.name);
         match self.namespaces.get(&namespace) {
             Some(Some(_)) => {}
-            Some(None) => return Err(not_accepted("spec.namespaceRef", Kind::Namespace, &namespace.1)),
-            None => return Err(not_found("spec.namespaceRef", Kind::Namespace, &namespace.1)),
+            Some(None) => return Err(refusals::not_accepted(PARENT, Kind::Namespace, namespace)),
+            None => return Err(refusals::not_found(PARENT, Kind::Namespace, namespace)),
         }
-        let name = client_name(object.spec.azure_name.as_deref(), &object.name_any())?;
-        if !self.topic_names.insert((namespace.clone(), name.folded())) {
-            return Err(name_conflict(Kind::Topic, &name, Kind::Namespace, &namespace.1));
+        let name = client_name(object.spec.azure_name.as_deref(), key_of(object).1)?;
+        let data = self.adoption.data_uid(object, own)?;
+        if !self.topic_names.insert((namespace, name.folded())) {
+            return Err(refusals::name_conflict(
+                Kind::Topic,
+                &name,
+                Kind::Namespace,
+                namespace,
+            ));
         }
-        let retention = retention(&object.spec);
-        let topic = config::Topic {
-            uid,
-            name: name.as_str().to_owned(),
-            resource_name: object.name_any(),
-            retention_seconds: retention.as_seconds(),
-            dead_letter_target: false,
-            subscriptions: Vec::new(),
-        };
-        Ok(AcceptedTopic {
-            namespace,
-            retention,
-            topic,
-        })
+        self.adoption.settle(data);
+        Ok(accepted_topic(object, namespace, data, name.as_str()))
     }
 
-    fn add_subscription(&mut self, object: &EventSubscription) {
-        let outcome = if self.subscriptions.insert(key_of(object)) {
+    fn add_subscription(&mut self, object: &'a EventSubscription) {
+        let key = key_of(object);
+        let outcome = if self.subscriptions.insert(key) {
             self.subscription(object)
         } else {
-            Err(twice())
+            Err(refusals::twice(Kind::EventSubscription, key))
         };
         self.decide(Kind::EventSubscription, object, outcome);
     }
 
-    fn subscription(&mut self, object: &EventSubscription) -> Result<(), Refusal> {
-        let uid = checked(Kind::EventSubscription, object)?;
+    fn subscription(&mut self, object: &'a EventSubscription) -> Result<Place, Refusal> {
+        const KIND: Kind = Kind::EventSubscription;
+        let own = self.memo.checked(KIND, object)?;
         let topic_key = sibling(object, &object.spec.topic_ref.name);
-        let topic = match self.topics.get(&topic_key) {
-            Some(Some(index)) => *index,
-            Some(None) => return Err(not_accepted("spec.topicRef", Kind::Topic, &topic_key.1)),
-            None => return Err(not_found("spec.topicRef", Kind::Topic, &topic_key.1)),
-        };
-        let name = client_name(object.spec.azure_name.as_deref(), &object.name_any())?;
+        let topic = self.parent_topic(topic_key)?;
+        let name = client_name(object.spec.azure_name.as_deref(), key_of(object).1)?;
         let parent = Parent {
-            resource_name: &topic_key.1,
+            resource_name: topic_key.1,
             retention: self.accepted_topics[topic].retention,
         };
         // All that can fail on its own comes before the name is taken and the path for dead letters is laid.
         time_to_live(object.spec.queue.event_time_to_live.as_deref(), &parent)?;
         let target = self.dead_letter_target(object, topic)?;
+        let data = self.adoption.data_uid(object, own)?;
         if self.subscription_names.contains(&(topic, name.folded())) {
-            return Err(name_conflict(
-                Kind::EventSubscription,
-                &name,
-                Kind::Topic,
-                &topic_key.1,
-            ));
+            return Err(refusals::name_conflict(KIND, &name, Kind::Topic, topic_key));
         }
         let target_uid = target.map(|index| self.accepted_topics[index].topic.uid.clone());
-        let entity = subscription(object, &uid, &name, &parent, target_uid)?;
+        let entity = subscription(object, &data.to_string(), &name, &parent, target_uid)?;
         self.lay_dead_letter_path(object, topic, target)?;
         self.subscription_names.insert((topic, name.folded()));
-        self.accepted_topics[topic].topic.subscriptions.push(entity);
-        Ok(())
+        self.adoption.settle(data);
+        let topic = &mut self.accepted_topics[topic];
+        let place = topic.place(entity.uid.clone());
+        topic.topic.subscriptions.push(entity);
+        Ok(place)
+    }
+
+    fn parent_topic(&self, key: Key<'_>) -> Result<usize, Refusal> {
+        const PARENT: &str = "spec.topicRef";
+        match self.topics.get(&key) {
+            Some(Some(index)) => Ok(*index),
+            Some(None) => Err(refusals::not_accepted(PARENT, Kind::Topic, key)),
+            None => Err(refusals::not_found(PARENT, Kind::Topic, key)),
+        }
     }
 
     fn dead_letter_target(
@@ -181,50 +239,24 @@ impl Planner {
         object: &EventSubscription,
         source: usize,
     ) -> Result<Option<usize>, Refusal> {
-        const PATH: &str = "spec.deadLetter.topicRef";
-        const REASON: Reason = Reason::DeadLetterTopicNotFound;
         let Some(dead_letter) = &object.spec.dead_letter else {
             return Ok(None);
         };
-        let name = &dead_letter.topic_ref.name;
-        let index = match self.topics.get(&sibling(object, name)) {
+        let key = sibling(object, &dead_letter.topic_ref.name);
+        let index = match self.topics.get(&key) {
             Some(Some(index)) => *index,
-            Some(None) => {
-                let rule = format!("the Topic {name:?} for dead letters is not accepted");
-                return Err(Refusal::new(
-                    REASON,
-                    PATH,
-                    rule,
-                    "look at that Topic's conditions",
-                ));
-            }
-            None => {
-                let rule =
-                    format!("there is no Topic {name:?} for dead letters in this Kubernetes namespace");
-                return Err(Refusal::new(
-                    REASON,
-                    PATH,
-                    rule,
-                    "apply that Topic, or correct the reference",
-                ));
-            }
+            Some(None) => return Err(refusals::dead_letter_topic_not_accepted(key)),
+            None => return Err(refusals::no_dead_letter_topic(key)),
         };
-        let (own, other) = (
-            &self.accepted_topics[source].namespace.1,
-            &self.accepted_topics[index].namespace.1,
-        );
-        if own != other {
-            let rule = format!(
-                "the Topic {name:?} for dead letters is in Namespace {other:?}, the subscription in {own:?}"
-            );
-            return Err(Refusal::new(
-                REASON,
-                PATH,
-                rule,
-                format!("name a Topic of Namespace {own:?}"),
-            ));
+        let namespace = |topic: usize| self.accepted_topics[topic].namespace;
+        match namespace(source) == namespace(index) {
+            true => Ok(Some(index)),
+            false => Err(refusals::dead_letters_leave(
+                key,
+                namespace(source),
+                namespace(index),
+            )),
         }
-        Ok(Some(index))
     }
 
     fn lay_dead_letter_path(
@@ -235,19 +267,14 @@ impl Planner {
     ) -> Result<(), Refusal> {
         let Some(target) = target else { return Ok(()) };
         self.dead_letters.add(source, target).map_err(|_| {
-            let (from, to) = (
-                &object.spec.topic_ref.name,
-                &self.accepted_topics[target].topic.resource_name,
-            );
-            let rule = format!("dead letters that go from Topic {from:?} to Topic {to:?} would come back");
-            let fix = "name a Topic whose own dead letters do not lead here";
-            Refusal::new(Reason::DeadLetterCycle, "spec.deadLetter.topicRef", rule, fix)
+            let to = &self.accepted_topics[target].topic.resource_name;
+            refusals::dead_letters_return(&object.spec.topic_ref.name, to)
         })?;
         self.accepted_topics[target].topic.dead_letter_target = true;
         Ok(())
     }
 
-    fn decide(&mut self, kind: Kind, object: &impl ResourceExt, outcome: Result<(), Refusal>) {
+    fn decide(&mut self, kind: Kind, object: &impl ResourceExt, outcome: Result<Place, Refusal>) {
         self.decisions
             .push(Decision::new(ObjectId::of(kind, object), outcome));
     }
@@ -271,101 +298,24 @@ impl Planner {
     }
 }
 
-fn configuration(object: &Namespace) -> Result<Configuration, Refusal> {
-    let uid = checked(Kind::Namespace, object)?;
-    Ok(Configuration {
-        kubernetes_namespace: object.namespace().unwrap_or_default(),
-        namespace: NamespaceIdentity {
-            name: object.name_any(),
+fn accepted_topic<'a>(object: &Topic, namespace: Key<'a>, data: Uuid, name: &str) -> AcceptedTopic<'a> {
+    let (uid, retention) = (data.to_string(), retention(&object.spec));
+    AcceptedTopic {
+        namespace,
+        retention,
+        shard: shard_of(&uid),
+        topic: config::Topic {
             uid,
+            name: name.to_owned(),
+            resource_name: object.name_any(),
+            retention_seconds: retention.as_seconds(),
+            dead_letter_target: false,
+            subscriptions: Vec::new(),
         },
-        settings: settings(&object.spec)?,
-        topics: Vec::new(),
-    })
-}
-
-/// The object's own rules, the schema's included: an object may have been admitted by an older schema. Returns its uid,
-/// spelled as a document spells it.
-fn checked(kind: Kind, object: &(impl ResourceExt + Serialize)) -> Result<String, Refusal> {
-    let invalid = |rule: String, fix: &str| Refusal::new(Reason::Invalid, "", rule, fix);
-    let value = serde_json::to_value(object).map_err(|error| {
-        invalid(
-            format!("the object cannot be written as JSON: {error}"),
-            "apply it again",
-        )
-    })?;
-    let violations = manifest::check(kind, &value);
-    if !violations.is_empty() {
-        return Err(Refusal::invalid(violations));
     }
-    let uid = uuid::Uuid::parse_str(&object.uid().unwrap_or_default());
-    uid.map(|uid| uid.to_string()).map_err(|_| {
-        Refusal::new(
-            Reason::Invalid,
-            "metadata.uid",
-            "an object has a UUID",
-            "let the API server create the object",
-        )
-    })
-}
-
-fn not_found(path: &str, parent: Kind, name: &str) -> Refusal {
-    let rule = format!("there is no {parent} {name:?} in this Kubernetes namespace");
-    let fix = format!("apply that {parent} (order does not matter), or correct the reference");
-    Refusal::new(Reason::ParentNotFound, path, rule, fix)
-}
-
-fn not_accepted(path: &str, parent: Kind, name: &str) -> Refusal {
-    let rule = format!("the {parent} {name:?} is not accepted");
-    Refusal::new(
-        Reason::ParentNotAccepted,
-        path,
-        rule,
-        format!("look at that {parent}'s conditions"),
-    )
-}
-
-fn name_conflict(kind: Kind, name: &ClientName, parent: Kind, parent_name: &str) -> Refusal {
-    let rule = format!(
-        "an older {kind} of {parent} {parent_name:?} has the name {:?} already (ignoring case)",
-        name.as_str()
-    );
-    Refusal::new(
-        Reason::NameConflict,
-        "spec.azureName",
-        rule,
-        "create it with another azureName",
-    )
-}
-
-fn twice() -> Refusal {
-    let rule = "an older object of this kind has the same name in the same Kubernetes namespace";
-    Refusal::new(Reason::NameConflict, "metadata.name", rule, "choose another name")
-}
-
-fn key_of(object: &impl ResourceExt) -> Key {
-    (
-        object.namespace().unwrap_or_default(),
-        object.meta().name.clone().unwrap_or_default(),
-    )
 }
 
 /// The key of an object in the same Kubernetes namespace.
-fn sibling(object: &impl ResourceExt, name: &str) -> Key {
-    (object.namespace().unwrap_or_default(), name.to_owned())
-}
-
-/// The living objects, oldest first. One without a creationTimestamp does not exist in the cluster yet: it is the
-/// youngest.
-fn by_age<'a, T: ResourceExt>(objects: &[&'a T]) -> Vec<&'a T> {
-    let mut living: Vec<&T> = objects
-        .iter()
-        .copied()
-        .filter(|object| object.meta().deletion_timestamp.is_none())
-        .collect();
-    living.sort_by_cached_key(|object| {
-        let created = object.creation_timestamp().map(|time| time.0);
-        (created.is_none(), created, object.uid(), key_of(*object))
-    });
-    living
+fn sibling<'a>(object: &'a impl ResourceExt, name: &'a str) -> Key<'a> {
+    (kubernetes_namespace(object), name)
 }

@@ -7,20 +7,13 @@ pub struct StorageSize {
 }
 
 impl StorageSize {
-    /// What a Namespace gets that does not say.
-    pub const DEFAULT: Self = Self { bytes: 10 << 30 };
     const MIN: u128 = 32 << 20;
     const MAX: u128 = 64 << 40;
 
     /// A number (at most 14 digits, and 3 decimals) with one of the units `Ki Mi Gi Ti k M G T`, or without for bytes. A
     /// fraction of a byte is dropped.
     pub fn parse(text: &str) -> Option<Self> {
-        let number_len = text
-            .bytes()
-            .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
-            .count();
-        let (number, unit) = text.split_at(number_len);
-        let thousandths = thousandths(number)? * unit_bytes(unit)?;
+        let thousandths = exact(text)?;
         let range = Self::MIN * 1000..=Self::MAX * 1000;
         let bytes = range.contains(&thousandths).then_some(thousandths / 1000)?;
         Some(Self {
@@ -32,6 +25,29 @@ impl StorageSize {
     pub const fn as_bytes(self) -> u64 {
         self.bytes
     }
+}
+
+/// What a Namespace gets that does not say.
+pub const DEFAULT_SIZE: &str = "10Gi";
+
+/// Thousandths of a byte.
+pub(crate) fn exact(text: &str) -> Option<u128> {
+    let (number, unit) = parts(text);
+    Some(thousandths(number)? * unit_bytes(unit)?)
+}
+
+/// An amount of anything that a container can ask for.
+pub(crate) fn is_quantity(text: &str) -> bool {
+    let (number, unit) = parts(text);
+    thousandths(number).is_some() && (unit == "m" || unit_bytes(unit).is_some())
+}
+
+fn parts(text: &str) -> (&str, &str) {
+    let number_len = text
+        .bytes()
+        .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
+        .count();
+    text.split_at(number_len)
 }
 
 fn thousandths(number: &str) -> Option<u128> {

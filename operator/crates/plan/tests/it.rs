@@ -1,5 +1,7 @@
 //! What `plan` promises.
 
+#[path = "it/adoption.rs"]
+mod adoption;
 #[path = "it/agreement.rs"]
 mod agreement;
 #[path = "it/corpus.rs"]
@@ -8,6 +10,10 @@ mod corpus;
 mod generate;
 #[path = "it/manifests.rs"]
 mod manifests;
+#[path = "it/memory.rs"]
+mod memory;
+#[path = "it/objects.rs"]
+mod objects;
 #[path = "it/planning.rs"]
 mod planning;
 #[path = "it/totality.rs"]

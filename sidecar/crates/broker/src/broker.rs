@@ -160,7 +160,7 @@ impl Broker {
             snapshots,
             receivers: HashMap::new(),
             reads: FuturesUnordered::new(),
-            dead: VecDeque::new(),
+            after: VecDeque::new(),
         };
         scope.spawn("topics", owner.run(scope.clone()));
         Ok(Self(Arc::new(shared)))
@@ -214,8 +214,7 @@ impl Broker {
     }
 }
 
-/// The state of the snapshot, and what happened since.
-/// What a start finds.
+/// What a start finds: the state of the snapshot, and what happened since.
 struct Loaded {
     engine: Engine,
     /// Of the stored snapshot.
@@ -336,10 +335,8 @@ impl Topic {
         self.shared
             .metrics
             .published_in(self.shared.clock.monotonic().duration_since(begun));
-        if let Some(tails) = self.route.tails() {
-            for event in events {
-                let _ = tails.send(event.json().clone());
-            }
+        for event in events {
+            self.route.show(event.json());
         }
         Ok(())
     }
@@ -400,6 +397,9 @@ impl Subscription {
     /// At most `max_events` events, as soon as there is one; none if there was none for `max_wait`, or if the broker is
     /// stopping. The deliveries are durable when it returns.
     ///
+    /// Of events that are longer than [`RECEIVE_BYTES_MAX`] together, only the first ones are returned, one at least;
+    /// the others keep their place and their count.
+    ///
     /// # Cancel safety
     /// Cancel safe: events that were chosen for a call that is dropped are available again at once.
     ///
@@ -451,7 +451,8 @@ impl Subscription {
         let read = payloads(&*self.shared.log, batch.place.topic, &sequences);
         let (payloads, ()) = futures_util::future::join(read, batch.commit.durable()).await;
         let payloads = payloads.ok_or(Error::Unavailable)?;
-        let mut deliveries = Vec::with_capacity(sequences.len());
+        let count = payloads.len();
+        let mut deliveries = Vec::with_capacity(count);
         let mut lost = Vec::new();
         for ((delivered, lock_token), payload) in batch.events.iter().zip(payloads) {
             match payload.and_then(|(_, record)| event_record::decode(&record).ok()) {
@@ -463,7 +464,7 @@ impl Subscription {
                 None => lost.push(delivered.sequence),
             }
         }
-        batch.arrived(lost);
+        batch.arrived(count, lost);
         Ok(deliveries)
     }
 
@@ -543,3 +544,6 @@ impl Subscription {
 
 /// Events that one call of [`Subscription::receive`] returns at most, whatever it asks for.
 const RECEIVE_EVENTS_MAX: usize = 1000;
+
+/// What the events of one [`Subscription::receive`] may be long together, beyond the first one: 4 MiB.
+pub const RECEIVE_BYTES_MAX: ByteCount = read::READ_BYTES_MAX;

@@ -55,12 +55,15 @@ pub enum RedriveError {
 /// Letters that are read and redriven together.
 const CHUNK: usize = 64;
 
+type Letter = (SequenceNumber, Header, Bytes);
+
 impl DeadLetters {
     pub(crate) fn new(shared: Arc<Shared>, topic: Uid) -> Self {
         Self { shared, topic }
     }
 
-    /// At most `limit` dead letters after `after`, oldest first.
+    /// At most `limit` dead letters after `after`, oldest first. Fewer if they are long: there are no more only when
+    /// none is returned.
     ///
     /// # Errors
     /// NotFound when the topic is gone; Unavailable when the disk refuses.
@@ -73,7 +76,12 @@ impl DeadLetters {
         let sequences = self
             .sequences(after.map_or(0, SequenceNumber::get), limit)
             .await?;
-        let letters = self.read(&sequences).await?;
+        let mut rest = sequences.as_slice();
+        let mut letters = Vec::new();
+        // A letter that cannot be read must not look like the end.
+        while letters.is_empty() && !rest.is_empty() {
+            (letters, rest) = self.read(rest).await?;
+        }
         Ok(letters
             .into_iter()
             .map(|(sequence, _, event)| DeadLetter { sequence, event })
@@ -108,23 +116,28 @@ impl DeadLetters {
             Redrive::All => self.sequences(0, usize::MAX).await?,
         };
         let mut results = Vec::with_capacity(sequences.len());
-        for chunk in sequences.chunks(CHUNK) {
-            let done = self.redrive_chunk(chunk).await?;
+        let mut rest = sequences.as_slice();
+        while !rest.is_empty() {
+            let chunk = &rest[..CHUNK.min(rest.len())];
+            let (letters, left) = self.read(chunk).await?;
+            let (chunk, later) = rest.split_at(chunk.len() - left.len());
+            let done = self.redrive_letters(letters).await?;
             let result = |sequence: &SequenceNumber| {
                 let result = done.get(sequence).cloned().unwrap_or(Err(RedriveError::NotFound));
                 (*sequence, result)
             };
             results.extend(chunk.iter().map(result));
+            rest = later;
         }
         Ok(results)
     }
 
-    async fn redrive_chunk(
+    async fn redrive_letters(
         &self,
-        sequences: &[SequenceNumber],
+        letters: Vec<Letter>,
     ) -> Result<BTreeMap<SequenceNumber, Result<(), RedriveError>>, Error> {
         let mut by_source: BTreeMap<Uid, Vec<Redriven>> = BTreeMap::new();
-        for (sequence, header, event) in self.read(sequences).await? {
+        for (sequence, header, event) in letters {
             // An event of this topic that is no dead letter has no origin.
             let Some(origin) = header.origin else { continue };
             let letter = Redriven {
@@ -164,10 +177,11 @@ impl DeadLetters {
             .await
     }
 
-    async fn read(
+    /// The first of these letters, those that can be read, and the numbers that were too many to read at once.
+    async fn read<'s>(
         &self,
-        sequences: &[SequenceNumber],
-    ) -> Result<Vec<(SequenceNumber, Header, Bytes)>, Error> {
+        sequences: &'s [SequenceNumber],
+    ) -> Result<(Vec<Letter>, &'s [SequenceNumber]), Error> {
         let numbers: Vec<u64> = sequences.iter().copied().map(SequenceNumber::get).collect();
         let payloads = payloads(&*self.shared.log, self.topic, &numbers)
             .await
@@ -177,6 +191,7 @@ impl DeadLetters {
             let (header, event) = event_record::decode(&record).ok()?;
             Some((*sequence, header, event))
         };
-        Ok(sequences.iter().zip(payloads).filter_map(letter).collect())
+        let (read, rest) = sequences.split_at(payloads.len());
+        Ok((read.iter().zip(payloads).filter_map(letter).collect(), rest))
     }
 }

@@ -9,13 +9,16 @@ mod configuration;
 mod dead_letters;
 mod delivery;
 mod error;
-#[doc(hidden)]
-pub mod fuzzing;
 mod lock_token;
 mod tail;
 mod topics;
 
-pub use broker::{Broker, StreamInfo, StreamState, Subscription, Topic, TraceContext};
+/// What the fuzz target calls, which is built with `--cfg fuzzing`. Plain `cargo test` replays its corpus.
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/checks/filters.rs"]
+pub mod checks;
+
+pub use broker::{Broker, RECEIVE_BYTES_MAX, StreamInfo, StreamState, Subscription, Topic, TraceContext};
 pub use configuration::{
     DeletionConfig, DeletionPolicy, FilterConfig, Operator, Predicate, SUBSCRIPTIONS_MAX, SubscriptionConfig,
     TopicConfig,

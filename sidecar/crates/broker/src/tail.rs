@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use tokio::sync::broadcast;
 
-/// Events of a topic from now on, as they become durable, whether a subscription wants them or not.
+/// Events of a topic from now on, as they become durable, whether a subscription wants them or not: those that are
+/// published, dead letters that are moved here, and those that are redriven.
 #[derive(Debug)]
 pub struct Tail {
     events: broadcast::Receiver<Bytes>,

@@ -1,6 +1,7 @@
 //! The broker as its callers see it, over a log in memory and a clock that is set by hand.
 
 mod it {
+    mod dead_letters;
     mod fixture;
     mod publish;
     mod receive;

@@ -14,6 +14,7 @@
 //! Readers ignore fields that they do not know (operator and sidecar are upgraded apart) and should count
 //! them with `serde_ignored`; a change that an older reader must not ignore raises [`FORMAT`].
 
+mod configuration;
 mod digest;
 mod document;
 mod filter;
@@ -23,6 +24,7 @@ mod report;
 mod secrets;
 mod shard;
 
+pub use configuration::Configuration;
 pub use digest::{Digest, ParseDigestError};
 pub use document::{AssembleError, Document};
 pub use filter::{Filter, Operator, Predicate};

@@ -12,6 +12,10 @@ pub const SECRETS_REVISION_KEY: &str = "revision";
 /// Key of the JSON of a [`PodReport`](crate::PodReport) in the ConfigMap [`report`].
 pub const REPORT_KEY: &str = "report.json";
 
+/// Label of every object that belongs to a Namespace: the uid of that Namespace. What carries another one was left
+/// behind by a Namespace that had the same name before.
+pub const NAMESPACE_UID_LABEL: &str = "weft.dev/namespace-uid";
+
 /// HTTPS in the pod.
 pub const HTTPS_PORT: u16 = 8443;
 /// HTTP without TLS in the pod; open only if the Namespace says so.

@@ -1,8 +1,8 @@
 //! The doors of a Namespace: sockets and bytes on one side, the broker on the other.
 //!
 //! A [`Door`] holds what all listeners of a Namespace share: the broker, the keys, the [`Limits`]. It is opened on
-//! one [`Listener`] after another, with TLS (a live [`Certificate`]) or without. [`Operations`] is the other port, for
-//! whoever runs the process.
+//! one [`Listener`] after another, with TLS (a live [`Certificate`]) or without. The port for whoever runs the process is
+//! `runtime::Operations`.
 //!
 //! What this crate does not do: it decides nothing about events (that is `broker`) or credentials (`auth`), reads no
 //! configuration and knows no storage.
@@ -27,7 +27,6 @@ mod limits;
 mod listener;
 mod metrics;
 mod operation;
-mod operations;
 mod phase;
 mod socket;
 pub mod tls;
@@ -36,5 +35,4 @@ mod transport;
 pub use http::Door;
 pub use limits::Limits;
 pub use listener::Listener;
-pub use operations::Operations;
 pub use tls::Certificate;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::TaskScope;
+use runtime::{TaskScope, accept_one};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -13,9 +13,6 @@ use crate::connection;
 use crate::http::Door;
 use crate::socket::Socket;
 use crate::tls::Certificate;
-
-/// How long accepting pauses when the process has no file descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Connections over the limit that are told so at the same time. Further ones are closed without a word.
 const REFUSALS: usize = 64;
@@ -61,22 +58,15 @@ impl Listener {
         self.inner.local_addr()
     }
 
-    /// The next connection. Errors are logged and waited out: an accept loop that ends is an outage.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: a connection that is not returned stays in the backlog.
+    /// See [`accept_one`].
     pub(crate) async fn accept(&self) -> (TcpStream, SocketAddr) {
-        loop {
-            match self.inner.accept().await {
-                Ok(accepted) => return accepted,
-                // The client gave up before we came to it.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    tracing::warn!(%error, "accept a connection failed; trying again");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
+        accept_one(&self.inner).await
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(inner: TcpListener) -> Self {
+        Self { inner }
     }
 }
 

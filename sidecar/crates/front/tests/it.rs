@@ -17,8 +17,6 @@ mod errors;
 mod http;
 #[path = "it/limits.rs"]
 mod limits;
-#[path = "it/operations.rs"]
-mod operations;
 #[path = "it/publish.rs"]
 mod publish;
 #[path = "it/receive.rs"]

@@ -1,6 +1,6 @@
 //! CloudEvents 1.0 as they are published, stored and received.
 //!
-//! Three modes of the HTTP binding come in ([`structured_or_batch`], [`binary`], or [`publish`], which picks), one form
+//! Three modes of the HTTP binding come in ([`structured_or_batch`], [`binary`], or [`Mode`], which picks), one form
 //! goes out: the canonical [`Event`], a structured JSON object. Whitespace and the order of members are the
 //! publisher's; `time` is RFC 3339 in UTC with `Z`; attributes that were `null` are gone (`data` may be `null`).
 
@@ -155,27 +155,50 @@ impl Limits {
     }
 }
 
-/// Reads a publish request in whichever mode its content type and headers tell: structured or batch for a media type
-/// of CloudEvents (`ce-*` headers beside it are ignored, as the HTTP binding wants), binary for anything else with
-/// `ce-*` headers.
-///
-/// # Errors
-/// See [`Error`]; [`Error::ContentType`] when the request is in none of the modes.
-pub fn publish<'h>(
-    headers: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
-    content_type: Option<&[u8]>,
-    body: &Bytes,
-    limits: &Limits,
-) -> Result<SmallVec<[Event; 1]>, Error> {
-    let text = content_type::text(content_type)?;
-    if text.is_some_and(|text| MediaType::of(text) == MediaType::CloudEvents) {
-        return structured_or_batch(body, limits);
+/// How a publish request carries its events. Known from its head, before the body has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A JSON object or an array of them. The media type says which, but clients do not keep to it.
+    StructuredOrBatch,
+    /// Attributes in `ce-*` headers, data in the body.
+    Binary,
+}
+
+impl Mode {
+    /// Structured or batch for a media type of CloudEvents (`ce-*` headers beside it are ignored, as the HTTP binding
+    /// wants), binary for anything else with `ce-*` headers.
+    ///
+    /// # Errors
+    /// [`Error::ContentType`] when it is neither: without any attribute it is a forgotten media type rather than a
+    /// forgotten `ce-id`.
+    pub fn of<'h>(
+        mut headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+        content_type: Option<&[u8]>,
+    ) -> Result<Self, Error> {
+        let text = content_type::text(content_type)?;
+        if text.is_some_and(|text| MediaType::of(text) == MediaType::CloudEvents) {
+            return Ok(Self::StructuredOrBatch);
+        }
+        if headers.any(|(name, _)| binary::attribute_name(name).is_some()) {
+            return Ok(Self::Binary);
+        }
+        Err(Error::ContentType(text.map(error::excerpt)))
     }
-    if headers
-        .clone()
-        .any(|(name, _)| binary::attribute_name(name).is_some())
-    {
-        return Ok(smallvec::smallvec![binary(headers, content_type, body, limits)?]);
+
+    /// Reads the events of a request in this mode; one at least.
+    ///
+    /// # Errors
+    /// See [`structured_or_batch`] and [`binary`].
+    pub fn read<'h>(
+        self,
+        headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+        content_type: Option<&[u8]>,
+        body: &Bytes,
+        limits: &Limits,
+    ) -> Result<SmallVec<[Event; 1]>, Error> {
+        match self {
+            Self::StructuredOrBatch => structured_or_batch(body, limits),
+            Self::Binary => Ok(smallvec::smallvec![binary(headers, content_type, body, limits)?]),
+        }
     }
-    Err(Error::ContentType(error::excerpt(text.unwrap_or_default())))
 }

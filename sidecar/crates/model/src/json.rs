@@ -8,7 +8,7 @@ mod string;
 mod walk;
 
 pub use string::{unescape, write_string};
-pub use walk::{Elements, Members, elements, members};
+pub use walk::{Elements, Members, elements, members, string};
 
 /// How deep arrays and objects may nest inside one value.
 pub const DEPTH_MAX: u32 = 64;

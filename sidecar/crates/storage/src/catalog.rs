@@ -2,12 +2,13 @@
 //! does not read it.
 
 use std::collections::HashMap;
+use std::io;
 
 use crate::StreamId;
 use crate::index::{Entry, Run};
-use crate::segment::frame;
 use crate::segment::record::Decoded;
 use crate::segment::scan::{Found, Tail, Trust, salvage, scan};
+use crate::segment::source::Source;
 use crate::segment::{SegmentHeader, u32_at, u64_at};
 
 /// The holdings of one segment.
@@ -45,28 +46,21 @@ pub(crate) struct Walk {
 
 /// Shows every record of a segment, those salvaged from damaged commits included. `until` is the ordinal with which the
 /// next segment begins, if that is known to follow directly.
+///
+/// # Errors
+/// When the source cannot be read.
 pub(crate) fn walk(
-    bytes: &[u8],
+    source: &mut dyn Source,
     header: &SegmentHeader,
     trust: Trust,
     until: Option<u64>,
     visit: &mut dyn FnMut(Met<'_>),
-) -> Walk {
+) -> io::Result<Walk> {
     let mut damaged = 0;
     let mut next = header.ordinal;
     let mut show = |found: Found<'_>, damaged: &mut u32, next: &mut u64| match found {
-        Found::Commit { header, offset, body } => {
-            *next = header.first_ordinal;
-            for (at, record) in frame::records(body) {
-                visit(Met {
-                    ordinal: *next,
-                    offset: offset + at,
-                    record,
-                });
-                *next = next.saturating_add(u64::from(!header.relocated));
-            }
-        }
-        Found::Salvaged { offset, record } => {
+        Found::Commit(header) => *next = header.first_ordinal,
+        Found::Record { offset, record } | Found::Salvaged { offset, record } => {
             visit(Met {
                 ordinal: *next,
                 offset,
@@ -76,27 +70,36 @@ pub(crate) fn walk(
         }
         Found::Damage => *damaged += 1,
     };
-    let tail = scan(bytes, header, trust, &mut |found| {
+    let tail = scan(source, header, trust, &mut |found| {
         show(found, &mut damaged, &mut next)
-    });
+    })?;
     if until.is_some_and(|until| until > next) {
         let mut room = until.unwrap_or_default() - next;
-        salvage(bytes, tail.offset, bytes.len(), &mut |found| {
+        let end = source.end();
+        salvage(source, tail.offset, end, &mut |found| {
             if room > 0 {
                 show(found, &mut damaged, &mut next);
                 room -= 1;
             }
-        });
+        })?;
         damaged += 1;
     }
-    Walk { tail, damaged }
+    Ok(Walk { tail, damaged })
 }
 
 /// The catalog of a segment, by walking over it.
-pub(crate) fn of(bytes: &[u8], header: &SegmentHeader, trust: Trust, until: Option<u64>) -> (Catalog, Walk) {
+///
+/// # Errors
+/// When the source cannot be read.
+pub(crate) fn of(
+    source: &mut dyn Source,
+    header: &SegmentHeader,
+    trust: Trust,
+    until: Option<u64>,
+) -> io::Result<(Catalog, Walk)> {
     let mut runs = Runs::default();
     let mut ordinals: Option<(u64, u64)> = None;
-    let walk = walk(bytes, header, trust, until, &mut |met| {
+    let walk = walk(source, header, trust, until, &mut |met| {
         runs.add(&met);
         let (first, _) = ordinals.unwrap_or((met.ordinal, met.ordinal));
         ordinals = Some((
@@ -104,7 +107,7 @@ pub(crate) fn of(bytes: &[u8], header: &SegmentHeader, trust: Trust, until: Opti
             met.ordinal
                 .saturating_add(u64::from(!met.record.header.relocated)),
         ));
-    });
+    })?;
     let last = walk.tail.last;
     let (first_ordinal, end_ordinal) = ordinals.unwrap_or((header.ordinal, header.ordinal));
     let catalog = Catalog {
@@ -118,7 +121,7 @@ pub(crate) fn of(bytes: &[u8], header: &SegmentHeader, trust: Trust, until: Opti
         empty: last.is_none() && ordinals.is_none(),
         runs: runs.runs,
     };
-    (catalog, walk)
+    Ok((catalog, walk))
 }
 
 /// Gathers the records of one segment into runs.

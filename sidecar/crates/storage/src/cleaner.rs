@@ -5,19 +5,17 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use model::SequenceNumber;
-
 use crate::catalog::{self, Catalog};
-use crate::disk::Disk;
+use crate::disk::{Disk, File};
 use crate::index::{Entry, Run, Slot};
 use crate::segment::frame::{self, COMMIT_HEADER_BYTES};
-use crate::segment::record::{self, Mark, RECORD_HEADER_BYTES};
-use crate::segment::u32_at;
+use crate::segment::record::{self, Decoded, Mark, RECORD_HEADER_BYTES};
+use crate::segment::source::Window;
 use crate::shared::Shared;
 use crate::space::{Segment, Stage, Task, catalog_path};
 use crate::sync::Site;
 use crate::writer::Cursor;
-use crate::{RECORD_BYTES_MAX, Record, StreamId};
+use crate::{Record, StreamId};
 
 /// Relocated records are committed in portions of about this size, so that the writer's sync never waits for long.
 const PORTION: usize = 1 << 20;
@@ -100,12 +98,6 @@ impl Cleaner<'_> {
         (now.1 - former.1) as f64 > BUSY * seconds
     }
 
-    fn read(&self, segment: &Segment) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; segment.header.size as usize];
-        segment.file.read_at(&mut bytes, 0)?;
-        Ok(bytes)
-    }
-
     /// Stores what a sealed segment holds. Losing it costs the next start a scan, so nothing is synced.
     fn catalog(&self, slot: Slot) -> io::Result<()> {
         let Some(segment) = self.shared.space.segment(slot) else {
@@ -113,10 +105,11 @@ impl Cleaner<'_> {
         };
         if let Some(catalog) = self.shared.space.take_catalog(slot) {
             self.store(slot, &catalog);
-        } else if let Ok(bytes) = self.read(&segment) {
-            let (catalog, walk) = catalog::of(&bytes, &segment.header, self.shared.durability.trust(), None);
-            if walk.damaged == 0 && !walk.tail.torn {
-                self.store(slot, &catalog);
+        } else {
+            let trust = self.shared.durability.trust();
+            match catalog::of(&mut window(&segment), &segment.header, trust, None) {
+                Ok((catalog, walk)) if walk.damaged == 0 && !walk.tail.torn => self.store(slot, &catalog),
+                Ok(_) | Err(_) => {}
             }
         }
         self.shared.space.catalogued(slot);
@@ -139,40 +132,43 @@ impl Cleaner<'_> {
         let Some(segment) = self.shared.space.begin_leaving(slot) else {
             return Ok(());
         };
-        let Ok(bytes) = self.read(&segment) else {
+        let Ok(live) = self.live_records(slot, &segment) else {
             // What cannot be read cannot be moved; it stays where it is, and reading it tells why.
-            self.shared.space.stay(slot, segment.stage);
-            return Ok(());
+            return self.leave_alone(slot, &segment);
         };
-        let live = self.live_records(slot, &segment, &bytes);
-        let Some(copies) = self.copy(&bytes, &live, hurry)? else {
-            self.shared.space.stay(slot, segment.stage);
-            self.shared.space.wait(Some(Duration::from_millis(10)));
-            return Ok(());
+        let Some(copies) = self.copy(&*segment.file, &live, hurry)? else {
+            return self.leave_alone(slot, &segment);
         };
+        let copied: u64 = copies.iter().map(|(run, _)| u64::from(run.records)).sum();
         let expected = {
             let mut index = self.shared.index.lock();
             let expected = index.liveness(slot).records;
             index.relocate(slot, &copies);
             expected
         };
-        if expected > live.len() as u64 {
+        if expected > copied {
             self.shared.report_damage(slot, 1);
         }
-        self.shared.metrics.relocated.inc_by(live.len() as u64);
-        tracing::debug!(slot, records = live.len(), "segment cleaned");
+        self.shared.metrics.relocated.inc_by(copied);
+        tracing::debug!(slot, records = copied, "segment cleaned");
         self.shared.space.recycle(slot, &self.shared.index)
     }
 
+    fn leave_alone(&self, slot: Slot, segment: &Segment) -> io::Result<()> {
+        self.shared.space.stay(slot, segment.stage);
+        self.shared.space.wait(Some(Duration::from_millis(10)));
+        Ok(())
+    }
+
     /// Sorted by stream and sequence, so that what is read together lies together.
-    fn live_records(&self, slot: Slot, segment: &Segment, bytes: &[u8]) -> Vec<Live> {
+    fn live_records(&self, slot: Slot, segment: &Segment) -> io::Result<Vec<Live>> {
         let until = match segment.stage {
             Stage::Sealed(sealed) => sealed.until,
             Stage::Spare | Stage::Open | Stage::Leaving => None,
         };
         let mut live = Vec::new();
         catalog::walk(
-            bytes,
+            &mut window(segment),
             &segment.header,
             self.shared.durability.trust(),
             until,
@@ -192,13 +188,13 @@ impl Cleaner<'_> {
                     });
                 }
             },
-        );
+        )?;
         live.sort_unstable();
-        live
+        Ok(live)
     }
 
-    /// `None` when there is no segment to copy to.
-    fn copy(&mut self, bytes: &[u8], live: &[Live], hurry: bool) -> io::Result<Option<Vec<(Run, Slot)>>> {
+    /// `None` when there is no segment to copy to, or something that was there a moment ago cannot be read.
+    fn copy(&mut self, from: &dyn File, live: &[Live], hurry: bool) -> io::Result<Option<Vec<(Run, Slot)>>> {
         let mut copies = Vec::new();
         let mut rest = live;
         while !rest.is_empty() {
@@ -207,7 +203,9 @@ impl Cleaner<'_> {
             };
             let (portion, later) = rest.split_at(fitting(rest, room));
             let start = self.shared.clock.monotonic();
-            self.commit(bytes, portion, &mut copies)?;
+            if !self.commit(from, portion, &mut copies)? {
+                return Ok(None);
+            }
             rest = later;
             if !hurry {
                 // Half of the disk's time at most, while there is no hurry.
@@ -234,12 +232,19 @@ impl Cleaner<'_> {
             .map(|target| target.room().min(PORTION.max(needed)))
     }
 
-    fn commit(&mut self, bytes: &[u8], portion: &[Live], copies: &mut Vec<(Run, Slot)>) -> io::Result<()> {
+    /// False, and nothing was written, if a record cannot be read.
+    fn commit(
+        &mut self,
+        from: &dyn File,
+        portion: &[Live],
+        copies: &mut Vec<(Run, Slot)>,
+    ) -> io::Result<bool> {
         let Some(target) = &mut self.target else {
-            return Ok(());
+            return Ok(false);
         };
+        let mut copied = Vec::new();
+        let mut bytes = Vec::new();
         let mut commit = vec![0; COMMIT_HEADER_BYTES];
-        let copied = copies.len();
         let (mut check, mut former, mut run) = (0, None::<Live>, None::<Run>);
         for live in portion {
             let offset = target.body_offset() + commit.len() - COMMIT_HEADER_BYTES;
@@ -256,29 +261,43 @@ impl Cleaner<'_> {
             });
             let extends = joins && run.as_mut().is_some_and(|run| run.extend(&entry));
             if !extends {
-                copies.extend(run.replace(Run::of(&entry)).map(|run| (run, target.slot)));
+                copied.extend(run.replace(Run::of(&entry)));
             }
             let mark = if extends {
                 Mark::Relocated
             } else {
                 Mark::RelocatedRunStart
             };
-            let header = reencode(&bytes[live.offset..live.offset + live.bytes], mark);
+            bytes.resize(live.bytes, 0);
+            let read = from.read_at(&mut bytes, live.offset as u64);
+            // Verified once more: the copy's new checksum must not bless what has rotted since the walk.
+            let Some(record) = read.ok().and_then(|()| record::decode(&bytes)) else {
+                return Ok(false);
+            };
+            let header = reencode(&record, mark);
             check = frame::body_check(check, &header);
             commit.extend_from_slice(&header);
-            commit.extend_from_slice(&bytes[live.offset + RECORD_HEADER_BYTES..live.offset + live.bytes]);
+            commit.extend_from_slice(record.payload);
             former = Some(*live);
         }
-        copies.extend(run.map(|run| (run, target.slot)));
+        copied.extend(run);
         let body_bytes = commit.len() - COMMIT_HEADER_BYTES;
         let ordinal = self.shared.space.durable_end.load(Ordering::Acquire);
         let header = target.frame(ordinal, portion.len() as u32, body_bytes as u32, check);
         commit[..COMMIT_HEADER_BYTES].copy_from_slice(&header);
         commit.resize(frame::commit_bytes(body_bytes), 0);
         target.write(&commit)?;
-        copies[copied..].iter().for_each(|(run, _)| target.note(*run));
-        self.shared.durability.file(Site::Relocated, &*target.file)
+        for run in copied {
+            target.note(run);
+            copies.push((run, target.slot));
+        }
+        self.shared.durability.file(Site::Relocated, &*target.file)?;
+        Ok(true)
     }
+}
+
+fn window(segment: &Segment) -> Window<'_> {
+    Window::new(&*segment.file, segment.header.size as usize)
 }
 
 /// How many of the records fit into a commit of `room` bytes; at least one.
@@ -292,18 +311,13 @@ fn fitting(live: &[Live], room: usize) -> usize {
 }
 
 /// The header of a copy: same stream, number, time and payload.
-fn reencode(bytes: &[u8], mark: Mark) -> [u8; RECORD_HEADER_BYTES] {
-    debug_assert!(
-        u32_at(bytes, 4) as usize <= RECORD_BYTES_MAX,
-        "the walk verified the record"
-    );
-    let header = record::decode_header(bytes).expect("the walk verified the record");
+fn reencode(record: &Decoded<'_>, mark: Mark) -> [u8; RECORD_HEADER_BYTES] {
     let record = Record {
-        stream: header.stream,
-        sequence: SequenceNumber::new(header.sequence.get()),
-        kind: header.kind,
-        time: header.time,
-        payload: &bytes[RECORD_HEADER_BYTES..],
+        stream: record.header.stream,
+        sequence: record.header.sequence,
+        kind: record.header.kind,
+        time: record.header.time,
+        payload: record.payload,
     };
     record::encode_header(&record, mark)
 }

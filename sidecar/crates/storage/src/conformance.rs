@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{SequenceNumber, Timestamp, Uid};
+use model::{ByteCount, SequenceNumber, Timestamp, Uid};
 use roaring::RoaringTreemap;
 
 use crate::{
@@ -34,6 +34,7 @@ pub type Store = Box<dyn FnMut() -> Opened>;
 pub async fn all(new: &mut dyn FnMut() -> Store) {
     what_was_appended_is_read_back(new()).await;
     records_are_found_before_they_are_durable(new()).await;
+    a_read_gives_the_first_record_and_then_what_fits(new()).await;
     released_and_trimmed_records_are_gone(new()).await;
     a_record_released_before_it_is_durable_stays_dead(new()).await;
     journal_records_are_replayed_but_never_read(new()).await;
@@ -102,7 +103,9 @@ pub fn append(log: &dyn Log, stream: StreamId, kind: RecordKind, sequences: std:
 
 async fn read(log: &dyn Log, stream: StreamId, sequences: impl IntoIterator<Item = u64>) -> Vec<Payload> {
     let sequences = sequences.into_iter().map(number).collect();
-    log.read(stream, sequences).await.expect("nothing is damaged")
+    log.read(stream, sequences, ByteCount(u64::MAX))
+        .await
+        .expect("nothing is damaged")
 }
 
 /// What [`read`] gives for a live record.
@@ -154,6 +157,24 @@ async fn records_are_found_before_they_are_durable(mut store: Store) {
             commit.durable().await;
         }
     }
+}
+
+async fn a_read_gives_the_first_record_and_then_what_fits(mut store: Store) {
+    let (log, _) = begin(&mut store);
+    let a = stream(1);
+    append(&*log, a, RecordKind::EVENT, 0..50).durable().await;
+    let lengths: Vec<usize> = (0..50).map(|sequence| payload(a, sequence).len()).collect();
+    for count in 0..50 {
+        let exactly: usize = lengths[..count].iter().sum();
+        for (bytes, expected) in [(exactly, count.max(1)), (exactly + lengths[count] - 1, count.max(1))] {
+            let wanted = (0..50).map(number).collect();
+            let found = log.read(a, wanted, ByteCount(bytes as u64)).await.unwrap();
+            let first: Vec<Payload> = (0..expected as u64).map(|sequence| kept(a, sequence)).collect();
+            assert_eq!(found, first, "{bytes} bytes");
+        }
+    }
+    let gone = log.read(a, vec![number(99), number(0)], ByteCount(0)).await.unwrap();
+    assert_eq!(gone[0], None, "what is not there takes no room");
 }
 
 async fn released_and_trimmed_records_are_gone(mut store: Store) {

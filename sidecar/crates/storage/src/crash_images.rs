@@ -362,7 +362,7 @@ async fn check(
             .collect();
         let found = owner
             .log
-            .read(stream, wanted)
+            .read(stream, wanted, ByteCount(u64::MAX))
             .await
             .map_err(|error| error.to_string())?;
         for (sequence, found) in sequences.iter().zip(found) {

@@ -90,7 +90,7 @@ fn reopened(disk: &ShadowDisk) -> (Vec<u64>, bool) {
         .iter()
         .map(|sequence| SequenceNumber::new(*sequence))
         .collect();
-    let found = block_on(log.read(stream(1), wanted)).unwrap();
+    let found = block_on(log.read(stream(1), wanted, ByteCount(u64::MAX))).unwrap();
     for (sequence, found) in seen.iter().zip(found) {
         assert_eq!(
             found,
@@ -125,7 +125,7 @@ fn flip(bytes: &mut [u8], place: usize, bit: usize) -> bool {
     bytes[place] ^= 1 << bit;
     let header = crate::segment::SegmentHeader::decode(&bytes[..DATA_START]).unwrap();
     let (mut seen, mut latest) = (0, None);
-    let walk = crate::catalog::walk(bytes, &header, Default::default(), None, &mut |met| {
+    let walk = crate::catalog::walk(&mut &*bytes, &header, Default::default(), None, &mut |met| {
         let sequence = Some(met.record.header.sequence.get());
         assert!(
             sequence > latest && sequence < Some(COMMITS * PER_COMMIT),
@@ -133,6 +133,7 @@ fn flip(bytes: &mut [u8], place: usize, bit: usize) -> bool {
         );
         (seen, latest) = (seen + 1, sequence);
     });
+    let walk = walk.unwrap();
     bytes[place] ^= 1 << bit;
     let noticed = walk.damaged > 0 || walk.tail.torn;
     let missing = COMMITS * PER_COMMIT - seen;
@@ -178,10 +179,10 @@ fn a_record_that_rots_while_the_log_is_open_is_an_error_that_names_it() {
     let in_payload = DATA_START + frame::commit_bytes(0).min(64) + crate::segment::RECORD_HEADER_BYTES + 3;
     rotten[in_payload] ^= 1;
     disk.set_content(&path, rotten);
-    let error = block_on(log.read(stream(1), vec![SequenceNumber::new(0)])).unwrap_err();
+    let error = block_on(log.read(stream(1), vec![SequenceNumber::new(0)], ByteCount(u64::MAX))).unwrap_err();
     assert!(error.to_string().contains("record 0"), "{error}");
     assert!(metrics.damage.get() > 0);
-    let beside = block_on(log.read(stream(1), vec![SequenceNumber::new(1)])).unwrap();
+    let beside = block_on(log.read(stream(1), vec![SequenceNumber::new(1)], ByteCount(u64::MAX))).unwrap();
     assert_eq!(beside, [kept(stream(1), 1)]);
 }
 

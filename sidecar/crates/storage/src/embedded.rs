@@ -29,6 +29,7 @@ use crate::group_commit::GroupCommit;
 use crate::metrics::Metrics;
 use crate::recovery::{self, History, OpenError, Recovered, io_error};
 use crate::replay::Source;
+use crate::segment::source::Window;
 use crate::segment::{DATA_START, frame};
 use crate::shared::{OnFatal, Shared};
 use crate::space::{Sizes, Space, Spare, State};
@@ -91,7 +92,7 @@ impl std::fmt::Debug for Options {
 }
 
 impl Options {
-    fn sizes(&self) -> Result<(u32, u64), OpenError> {
+    fn segment(&self) -> Result<u32, OpenError> {
         let capacity = self.capacity.get();
         let room_for_groups = (capacity / 8).min(2 << 20);
         let usual = (capacity / 16)
@@ -112,13 +113,30 @@ impl Options {
                 least,
             });
         }
-        Ok((segment, capacity - table_bytes(capacity)))
+        Ok(segment)
     }
 }
 
-/// The share of the table, and of what lies beside the segments.
-fn table_bytes(capacity: u64) -> u64 {
-    (capacity / 8).min(128 << 20)
+/// How a capacity is divided.
+struct Shares {
+    /// Of the segments.
+    log: u64,
+    /// Of one version of all values of the table. Two are kept, and a third is written beside them.
+    table: u64,
+    /// Of one stream, if nothing else was chosen.
+    stream: u64,
+}
+
+impl Shares {
+    fn of(capacity: u64) -> Self {
+        // The table, and what lies beside the segments.
+        let beside = (capacity / 8).min(128 << 20);
+        Self {
+            log: capacity - beside,
+            table: beside / 4,
+            stream: capacity / 4 * 3,
+        }
+    }
 }
 
 /// Opens or creates the data in `dir`. The log closes when `scope` is cancelled or the last handle is dropped, after it
@@ -180,7 +198,7 @@ pub(crate) fn open_unscoped(
     metrics: &Metrics,
     durability: Durability,
 ) -> Result<Opened, OpenError> {
-    let (segment, budget) = options.sizes()?;
+    let segment = options.segment()?;
     let (log_dir, table_dir) = (PathBuf::from("log/0"), PathBuf::from("table/0"));
     let lock = take_lock(&*disk)?;
     for dir in [&log_dir, &table_dir] {
@@ -188,11 +206,12 @@ pub(crate) fn open_unscoped(
             .map_err(io_error(format!("creating {}", dir.display())))?;
     }
     let capacity = options.capacity.get();
-    let table_max = table_bytes(capacity) / 4;
+    let shares = Shares::of(capacity);
+    let table_max = Arc::new(AtomicU64::new(shares.table));
     let table = EmbeddedTable::open(
         disk.clone(),
         table_dir,
-        table_max,
+        table_max.clone(),
         durability,
         metrics.clone(),
         lock.clone(),
@@ -202,12 +221,19 @@ pub(crate) fn open_unscoped(
     metrics.capacity.set(i64::try_from(capacity).unwrap_or(i64::MAX));
     let sizes = Sizes {
         segment,
-        budget,
         incarnation: recovered.incarnation,
         epoch: recovered.epoch.saturating_add(1),
     };
     let state = State::recovered(recovered.segments);
-    let space = Space::new(sizes, disk.clone(), log_dir, durability, metrics.clone(), state);
+    let space = Space::new(
+        sizes,
+        shares.log,
+        disk.clone(),
+        log_dir,
+        durability,
+        metrics.clone(),
+        state,
+    );
     space.durable_end.store(recovered.end, Ordering::Release);
     let live = recovered.index.live_bytes();
     let shared = Arc::new(Shared {
@@ -217,8 +243,9 @@ pub(crate) fn open_unscoped(
         clock: clock.clone(),
         metrics: metrics.clone(),
         durability,
-        capacity,
-        stream_quota: options.stream_quota.map_or(capacity / 4 * 3, ByteCount::get),
+        capacity: AtomicU64::new(capacity),
+        stream_quota: AtomicU64::new(options.stream_quota.map_or(shares.stream, ByteCount::get)),
+        table_max,
         reserved: Arc::default(),
         queued: AtomicU64::new(0),
         live: AtomicU64::new(live),
@@ -315,6 +342,29 @@ impl EmbeddedLog {
         self.threads.close();
     }
 
+    /// Lets log and table occupy `capacity` from now on; the volume has to have grown before. Segments keep the size
+    /// that they have until the log is opened again. Less than what it may occupy already changes nothing, for what is
+    /// written cannot be taken back. What one stream may hold grows in proportion.
+    pub fn grow(&self, capacity: ByteCount) {
+        let shared = &*self.shared;
+        let (new, shares) = (capacity.get(), Shares::of(capacity.get()));
+        let old = shared.capacity.fetch_max(new, Ordering::AcqRel);
+        if new <= old {
+            return;
+        }
+        let quota =
+            u128::from(shared.stream_quota.load(Ordering::Acquire)) * u128::from(new) / u128::from(old);
+        shared
+            .stream_quota
+            .store(u64::try_from(quota).unwrap_or(u64::MAX), Ordering::Release);
+        shared.table_max.fetch_max(shares.table, Ordering::AcqRel);
+        shared
+            .metrics
+            .capacity
+            .set(i64::try_from(new).unwrap_or(i64::MAX));
+        shared.space.grow(shares.log, &shared.index);
+    }
+
     fn waiting(&self) -> u64 {
         self.shared.reserved.load(Ordering::Acquire) + self.shared.queued.load(Ordering::Acquire)
     }
@@ -343,9 +393,9 @@ impl EmbeddedLog {
             Class::Publish if waiting > 0 && needed > BACKLOG_MAX => Err(Full::Backlog),
             Class::Publish => {
                 // As long as all streams together hold less, none has to be asked for its own share.
-                let may_exceed = shared.live.load(Ordering::Acquire) + needed > shared.stream_quota;
-                if may_exceed && shared.index.lock().usage(stream).bytes + bytes as u64 > shared.stream_quota
-                {
+                let quota = shared.stream_quota.load(Ordering::Acquire);
+                let may_exceed = shared.live.load(Ordering::Acquire) + needed > quota;
+                if may_exceed && shared.index.lock().usage(stream).bytes + bytes as u64 > quota {
                     return Err(Full::Stream);
                 }
                 self.check_free(needed + shared.space.reserve_bytes())
@@ -392,8 +442,9 @@ impl Log for EmbeddedLog {
         &self,
         stream: StreamId,
         sequences: Vec<SequenceNumber>,
+        bytes_max: ByteCount,
     ) -> BoxFuture<'static, Result<Vec<Payload>, ReadError>> {
-        reader::read(self.shared.clone(), stream, sequences).boxed()
+        reader::read(self.shared.clone(), stream, sequences, bytes_max).boxed()
     }
 
     fn trim_before(&self, stream: StreamId, sequence: SequenceNumber) {
@@ -426,7 +477,7 @@ impl Log for EmbeddedLog {
         space.recount(&self.shared.index);
         let taken = self.waiting() + space.reserve_bytes();
         Usage {
-            capacity: ByteCount(self.shared.capacity),
+            capacity: ByteCount(self.shared.capacity.load(Ordering::Acquire)),
             free: ByteCount(space.room().saturating_sub(taken)),
             live: ByteCount(self.shared.index.lock().live_bytes()),
         }
@@ -531,14 +582,9 @@ impl Source for EmbeddedReplay {
                 self.shared.report_damage(part.slot, 1);
             }
             next = part.end_ordinal;
-            let mut bytes = vec![0; part.header.size as usize];
-            if let Err(error) = part.file.read_at(&mut bytes, 0) {
-                tracing::error!(%error, slot = part.slot, "a segment cannot be read; its records are left out");
-                self.shared.metrics.damage.inc();
-                continue;
-            }
+            let mut window = Window::new(&*part.file, part.header.size as usize);
             let trust = self.shared.durability.trust();
-            let walk = catalog::walk(&bytes, &part.header, trust, part.until, &mut |met| {
+            let walk = catalog::walk(&mut window, &part.header, trust, part.until, &mut |met| {
                 let header = &met.record.header;
                 if (from.get()..self.end).contains(&met.ordinal) && !header.relocated {
                     let view = RecordView {
@@ -551,9 +597,16 @@ impl Source for EmbeddedReplay {
                     visit(Position::new(met.ordinal), view);
                 }
             });
-            if walk.damaged > part.damaged {
+            match walk {
                 // Its catalog stood in for it so far.
-                self.shared.report_damage(part.slot, walk.damaged - part.damaged);
+                Ok(walk) if walk.damaged > part.damaged => {
+                    self.shared.report_damage(part.slot, walk.damaged - part.damaged);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, slot = part.slot, "a segment cannot be read; its records are left out");
+                    self.shared.metrics.damage.inc();
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -37,7 +38,7 @@ struct Inner {
     durability: Durability,
     metrics: Metrics,
     /// Bytes of all values together; each occupies up to three times as much while it is replaced.
-    bytes_max: u64,
+    bytes_max: Arc<AtomicU64>,
     keys: Mutex<BTreeMap<String, Key>>,
     _lock: Arc<dyn Any + Send + Sync>,
 }
@@ -61,7 +62,7 @@ impl EmbeddedTable {
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         dir: PathBuf,
-        bytes_max: u64,
+        bytes_max: Arc<AtomicU64>,
         durability: Durability,
         metrics: Metrics,
         lock: Arc<dyn Any + Send + Sync>,
@@ -137,10 +138,11 @@ impl Inner {
             .filter(|(other, _)| *other != key)
             .map(|(_, known)| known.bytes)
             .sum();
-        if others + value.len() as u64 > self.bytes_max {
+        let limit = self.bytes_max.load(Ordering::Acquire);
+        if others + value.len() as u64 > limit {
             return Err(TableError::Full {
                 bytes: value.len(),
-                limit: self.bytes_max,
+                limit,
             });
         }
         let version = Version(found.map_or(1, |version| version.0 + 1));

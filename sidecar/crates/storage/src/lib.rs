@@ -13,8 +13,6 @@ pub mod disk;
 pub mod embedded;
 pub mod faulty;
 mod file_table;
-#[doc(hidden)]
-pub mod fuzzing;
 mod group_commit;
 mod index;
 mod log;
@@ -31,6 +29,10 @@ mod sync;
 mod table;
 mod writer;
 
+/// What the fuzz target calls, which is built with `--cfg fuzzing`. Plain `cargo test` replays its corpus.
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/checks/log_reader.rs"]
+pub mod checks;
 #[cfg(test)]
 mod crash_images;
 #[cfg(test)]

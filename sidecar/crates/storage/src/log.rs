@@ -181,6 +181,33 @@ pub enum ReadError {
 /// One payload with its enqueued time; `None` when the record was released, trimmed or never written.
 pub type Payload = Option<(Timestamp, Bytes)>;
 
+/// Payloads of one read, as long as they fit.
+#[derive(Debug)]
+pub(crate) struct Fitting {
+    pub(crate) payloads: Vec<Payload>,
+    pub(crate) left: u64,
+}
+
+impl Fitting {
+    pub(crate) fn new(bytes_max: ByteCount) -> Self {
+        Self {
+            payloads: Vec::new(),
+            left: bytes_max.get(),
+        }
+    }
+
+    /// False if it does not fit; the first one always does.
+    pub(crate) fn push(&mut self, payload: Payload) -> bool {
+        let bytes = payload.as_ref().map_or(0, |(_, payload)| payload.len() as u64);
+        if bytes > self.left && !self.payloads.is_empty() {
+            return false;
+        }
+        self.left = self.left.saturating_sub(bytes);
+        self.payloads.push(payload);
+        true
+    }
+}
+
 /// How full the log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -216,8 +243,9 @@ pub trait Log: Send + Sync {
     /// records it is a barrier: durable once everything is that was appended before.
     fn append(&self, reservation: Reservation, records: &[Record<'_>]) -> Commit;
 
-    /// The payloads of retained records, in the order of `sequences`. Records that were appended but are not durable
-    /// yet are found too.
+    /// The payloads of retained records, in the order of `sequences`: the first one, and then as many as are not longer
+    /// than `bytes_max` together with it. The answer is shorter than `sequences` if there are more. Records that were
+    /// appended but are not durable yet are found too.
     ///
     /// # Errors
     /// [`ReadError`] names the record whose bytes do not verify.
@@ -228,6 +256,7 @@ pub trait Log: Send + Sync {
         &self,
         stream: StreamId,
         sequences: Vec<SequenceNumber>,
+        bytes_max: ByteCount,
     ) -> BoxFuture<'static, Result<Vec<Payload>, ReadError>>;
 
     /// Retained records of `stream` below `sequence` are dead; see [`Log::release`].

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use roaring::RoaringTreemap;
 
 use crate::replay::Source;
+use crate::log::Fitting;
 use crate::table::check_key;
 use crate::{
     Class, Commit, Entry, Full, Log, Payload, Position, ReadError, Record, RecordKind, RecordView, Replay,
@@ -165,12 +166,14 @@ impl Log for MemoryLog {
         &self,
         stream: StreamId,
         sequences: Vec<SequenceNumber>,
+        bytes_max: ByteCount,
     ) -> BoxFuture<'static, Result<Vec<Payload>, ReadError>> {
         let state = self.state.lock();
         let records = state.streams.get(&stream).map(|stream| &stream.records);
         let find = |sequence| records.and_then(|records| records.get(sequence)).cloned();
-        let found = sequences.iter().map(find).collect();
-        std::future::ready(Ok(found)).boxed()
+        let mut fitting = Fitting::new(bytes_max);
+        let _ = sequences.iter().map(find).all(|payload| fitting.push(payload));
+        std::future::ready(Ok(fitting.payloads)).boxed()
     }
 
     fn trim_before(&self, stream: StreamId, sequence: SequenceNumber) {

@@ -113,7 +113,7 @@ fn prop_assert_decodes(encoded: &[u8], header: &CommitHeader) {
 
 fn walked(bytes: &[u8]) -> (Vec<Seen>, bool) {
     let mut seen = Vec::new();
-    let walk = catalog::walk(bytes, &HEADER, Default::default(), None, &mut |met| {
+    let walk = catalog::walk(&mut &*bytes, &HEADER, Default::default(), None, &mut |met| {
         let header = met.record.header;
         seen.push((
             header.stream.0.to_u128() as u8,
@@ -121,6 +121,7 @@ fn walked(bytes: &[u8]) -> (Vec<Seen>, bool) {
             met.record.payload.to_vec(),
         ));
     });
+    let walk = walk.unwrap();
     (seen, walk.damaged > 0 || walk.tail.torn)
 }
 
@@ -151,7 +152,7 @@ proptest! {
         commits in vec(vec(given(), 1..6), 1..12),
     ) {
         let (bytes, _) = segment(&commits);
-        let (catalog, _) = catalog::of(&bytes, &HEADER, Default::default(), None);
+        let (catalog, _) = catalog::of(&mut bytes.as_slice(), &HEADER, Default::default(), None).unwrap();
         let stored = catalog.encode();
         prop_assert_eq!(Catalog::decode(&stored, &HEADER), Some(catalog.clone()));
         let retained: usize = commits.iter().flatten().filter(|given| given.kind == 0).count();

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::SequenceNumber;
+use model::{ByteCount, SequenceNumber};
 
 use crate::disk::File;
 use crate::index::{Lookup, Place, Slot};
 use crate::segment::frame::{self, Step};
 use crate::segment::record::{self, RECORD_HEADER_BYTES};
 use crate::shared::Shared;
+use crate::log::Fitting;
 use crate::{Payload, ReadError, StreamId};
 
 /// Places of one segment that lie at most this far apart are fetched together,
@@ -22,16 +23,45 @@ const FETCH_MAX: u32 = 1 << 20;
 /// within one read, unless its bytes are damaged.
 const ATTEMPTS: usize = 4;
 
-/// Payloads in the order of `sequences`.
+/// What is looked for at once, where it matters that nothing is read in vain.
+const PART_MIN: u64 = 1 << 20;
+
+/// What a record is taken for that may still be on its way to the disk.
+const PENDING_BYTES: u64 = 64 << 10;
+
+/// Payloads in the order of `sequences`, as many as fit.
 pub(crate) async fn read(
     shared: Arc<Shared>,
     stream: StreamId,
     sequences: Vec<SequenceNumber>,
+    bytes_max: ByteCount,
 ) -> Result<Vec<Payload>, ReadError> {
-    let mut request = Request::new(stream, &sequences);
-    for _ in 0..ATTEMPTS {
-        let (places, later) = request.look_up(&shared)?;
-        request.ask_pending(&shared, later);
+    let mut fitting = Fitting::new(bytes_max);
+    loop {
+        let rest = &sequences[fitting.payloads.len()..];
+        if rest.is_empty() || fitting.left == 0 && !fitting.payloads.is_empty() {
+            return Ok(fitting.payloads);
+        }
+        for payload in read_part(&shared, stream, rest, fitting.left.max(PART_MIN)).await? {
+            if !fitting.push(payload) {
+                return Ok(fitting.payloads);
+            }
+        }
+    }
+}
+
+/// The payloads of the first of these, one at least, for which not much more than `bytes` has to be read.
+async fn read_part(
+    shared: &Shared,
+    stream: StreamId,
+    sequences: &[SequenceNumber],
+    bytes: u64,
+) -> Result<Vec<Payload>, ReadError> {
+    let mut request = Request::new(stream, sequences);
+    for attempt in 0..ATTEMPTS {
+        let limit = if attempt == 0 { bytes } else { u64::MAX };
+        let (places, later) = request.look_up(shared, limit)?;
+        request.ask_pending(shared, later);
         for fetch in fetches(places) {
             let Some(file) = shared.space.file(fetch.slot) else {
                 continue;
@@ -47,7 +77,7 @@ pub(crate) async fn read(
             return Ok(request.answers.into_iter().map(Answer::payload).collect());
         }
     }
-    Err(request.damage(&shared))
+    Err(request.damage(shared))
 }
 
 struct Request {
@@ -93,21 +123,25 @@ impl Request {
             .all(|answer| matches!(answer, Answer::Known(_)))
     }
 
-    /// Places of what is on disk, and what may still be on its way there.
-    fn look_up(&mut self, shared: &Shared) -> Result<(Places, Vec<usize>), ReadError> {
+    /// Places of what is on disk, and what may still be on its way there. Forgets what lies beyond `limit` bytes.
+    fn look_up(&mut self, shared: &Shared, limit: u64) -> Result<(Places, Vec<usize>), ReadError> {
         let (mut places, mut later) = (Places::new(), Vec::new());
+        let (mut bytes, mut looked_at) = (0, 0);
         let index = shared.index.lock();
         for (at, answer) in self.answers.iter_mut().enumerate() {
             match (&answer, index.find(self.stream, self.sequences[at])) {
                 (Answer::Known(_), _) => {}
                 (_, Lookup::Dead) | (Answer::Missed, Lookup::Later) => *answer = Answer::Known(None),
-                (Answer::Open, Lookup::Later) => later.push(at),
+                (Answer::Open, Lookup::Later) => {
+                    bytes += PENDING_BYTES;
+                    later.push(at);
+                }
                 (_, Lookup::At(place)) => {
-                    places
-                        .entry((place.slot, place.offset))
-                        .or_insert((place, Vec::new()))
-                        .1
-                        .push(at);
+                    let wanting = places.entry((place.slot, place.offset)).or_insert_with(|| {
+                        bytes += u64::from(place.span);
+                        (place, Vec::new())
+                    });
+                    wanting.1.push(at);
                 }
                 (_, Lookup::Lost) => {
                     return Err(ReadError::Damaged {
@@ -116,7 +150,12 @@ impl Request {
                     });
                 }
             }
+            looked_at = at + 1;
+            if bytes >= limit {
+                break;
+            }
         }
+        self.answers.truncate(looked_at);
         Ok((places, later))
     }
 

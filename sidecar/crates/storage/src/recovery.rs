@@ -5,11 +5,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::catalog::{self, Catalog};
+use crate::catalog::{self, Catalog, Walk};
 use crate::disk::{Disk, File};
 use crate::index::{Index, Run, Slot};
 use crate::segment::header::HeaderError;
 use crate::segment::scan::Tail;
+use crate::segment::source::Window;
 use crate::segment::{DATA_START, SegmentHeader};
 use crate::space::{Sealed, Segment, Stage, catalog_path, segment_path};
 use crate::sync::{Durability, Site};
@@ -197,15 +198,13 @@ const PEEK: usize = 256 << 10;
 
 impl Found {
     fn scan(&mut self, durability: Durability, until: Option<u64>) -> Result<(), OpenError> {
-        let peek = self.read(PEEK.min(self.header.size as usize))?;
-        let (catalog, walk) = catalog::of(&peek, &self.header, durability.trust(), until);
+        let size = self.header.size as usize;
+        let (catalog, walk) = self.walk(PEEK.min(size), durability, until)?;
         let spare = catalog.empty && !walk.tail.torn && walk.damaged == 0;
-        let whole = peek.len() == self.header.size as usize;
-        let (catalog, walk) = if spare || whole {
+        let (catalog, walk) = if spare || size <= PEEK {
             (catalog, walk)
         } else {
-            let bytes = self.read(self.header.size as usize)?;
-            catalog::of(&bytes, &self.header, durability.trust(), until)
+            self.walk(size, durability, until)?
         };
         self.catalog = catalog;
         self.tail = Some(walk.tail);
@@ -214,12 +213,16 @@ impl Found {
         Ok(())
     }
 
-    fn read(&self, length: usize) -> Result<Vec<u8>, OpenError> {
-        let mut bytes = vec![0; length];
-        self.file
-            .read_at(&mut bytes, 0)
-            .map_err(io_error(format!("reading segment {}", self.slot)))?;
-        Ok(bytes)
+    /// What the first `length` bytes hold.
+    fn walk(
+        &self,
+        length: usize,
+        durability: Durability,
+        until: Option<u64>,
+    ) -> Result<(Catalog, Walk), OpenError> {
+        let mut window = Window::new(&*self.file, length);
+        catalog::of(&mut window, &self.header, durability.trust(), until)
+            .map_err(io_error(format!("reading segment {}", self.slot)))
     }
 
     fn belongs_to_sequence(&self) -> bool {

@@ -14,6 +14,7 @@ pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod record;
 pub(crate) mod scan;
+pub(crate) mod source;
 
 pub(crate) use frame::COMMIT_HEADER_BYTES;
 pub(crate) use header::SegmentHeader;

@@ -23,8 +23,11 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     pub(crate) durability: Durability,
-    pub(crate) capacity: u64,
-    pub(crate) stream_quota: u64,
+    /// What log and table may occupy together. It grows with the volume.
+    pub(crate) capacity: AtomicU64,
+    pub(crate) stream_quota: AtomicU64,
+    /// The table's share.
+    pub(crate) table_max: Arc<AtomicU64>,
     /// Reserved and not appended yet.
     pub(crate) reserved: Arc<AtomicU64>,
     /// Appended and not durable yet.

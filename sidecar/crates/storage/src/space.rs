@@ -98,8 +98,6 @@ pub(crate) struct State {
 pub(crate) struct Sizes {
     /// Of new segments.
     pub(crate) segment: u32,
-    /// Of all segments together.
-    pub(crate) budget: u64,
     pub(crate) incarnation: u64,
     pub(crate) epoch: u32,
 }
@@ -113,6 +111,8 @@ pub(crate) struct Space {
     /// The cleaner's thread has something to look at.
     work: Condvar,
     pub(crate) sizes: Sizes,
+    /// Of all segments together. It grows with the volume.
+    budget: AtomicU64,
     disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) durability: Durability,
@@ -130,6 +130,7 @@ pub(crate) struct Space {
 impl Space {
     pub(crate) fn new(
         sizes: Sizes,
+        budget: u64,
         disk: Arc<dyn Disk>,
         dir: PathBuf,
         durability: Durability,
@@ -141,6 +142,7 @@ impl Space {
             changed: Condvar::new(),
             work: Condvar::new(),
             sizes,
+            budget: AtomicU64::new(budget),
             disk,
             dir,
             durability,
@@ -199,9 +201,23 @@ impl Space {
         self.metrics.live.set(index.live_bytes() as i64);
     }
 
+    /// There may be more segments from now on.
+    pub(crate) fn grow(&self, budget: u64, index: &Mutex<Index>) {
+        let mut state = self.state.lock();
+        self.budget.fetch_max(budget, Ordering::AcqRel);
+        // The device may have grown with it.
+        state.device_full = false;
+        self.recount_locked(&state, &index.lock());
+        self.changed.notify_all();
+        self.work.notify_one();
+    }
+
     /// Bytes of segments that the budget still allows.
     fn creatable(&self, state: &State) -> u64 {
-        let left = self.sizes.budget.saturating_sub(state.total_bytes());
+        let left = self
+            .budget
+            .load(Ordering::Acquire)
+            .saturating_sub(state.total_bytes());
         left - left % u64::from(self.sizes.segment)
     }
 
@@ -475,7 +491,7 @@ impl Space {
             return Ok(());
         };
         index.lock().forget_slot(slot);
-        let too_many = self.state.lock().total_bytes() > self.sizes.budget;
+        let too_many = self.state.lock().total_bytes() > self.budget.load(Ordering::Acquire);
         if too_many || segment.header.size != self.sizes.segment {
             return self.drop_segment(slot, index);
         }

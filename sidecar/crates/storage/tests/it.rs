@@ -2,8 +2,6 @@
 
 #[path = "it/common.rs"]
 mod common;
-#[path = "it/corpus.rs"]
-mod corpus;
 #[path = "it/every_implementation.rs"]
 mod every_implementation;
 #[path = "it/full_disk.rs"]

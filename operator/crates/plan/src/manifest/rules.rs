@@ -1,12 +1,16 @@
 //! The CEL rules of the schemas, once more in Rust.
 
+use crds::annotation::PREFIX;
 use crds::rules::{self, Rule};
 use serde_json::Value;
 
 use crate::duration::IsoDuration;
 use crate::filter::is_key;
-use crate::name::{ClientName, is_authorization_rule_name, is_label_byte, is_namespace_name, is_reserved};
-use crate::size::StorageSize;
+use crate::name::{
+    ClientName, is_authorization_rule_name, is_label_byte, is_label_value, is_metadata_key,
+    is_namespace_name, is_object_name, is_reserved, is_server_name,
+};
+use crate::size::{DEFAULT_SIZE, StorageSize, exact, is_quantity};
 
 /// A rule in Rust. It is asked about values only that fit the schema.
 pub(super) struct Twin {
@@ -52,7 +56,7 @@ const fn here(rule: Rule, holds: fn(&Value) -> bool) -> Twin {
     }
 }
 
-static TWINS: [Twin; 18] = [
+static TWINS: [Twin; 27] = [
     at("metadata.name", rules::NAMESPACE_NAME, |object| {
         is_namespace_name(text(&object["metadata"]["name"]))
     }),
@@ -69,6 +73,30 @@ static TWINS: [Twin; 18] = [
     }),
     here(rules::STORAGE_SIZE, |size| {
         StorageSize::parse(text(size)).is_some()
+    }),
+    here(rules::STORAGE_CLASS_NAME, |name| {
+        text(name).is_empty() || is_object_name(text(name))
+    }),
+    at("dnsNames", rules::DNS_NAMES_WITHOUT_SECRET, |tls| {
+        !has(tls, "secretRef") || !has(tls, "dnsNames")
+    }),
+    here(rules::DNS_NAME, |name| is_server_name(text(name))),
+    here(rules::OBJECT_NAME, |name| is_object_name(text(name))),
+    here(rules::KEYS, |map| keys(map).all(is_metadata_key)),
+    here(rules::LABEL_VALUES, |map| {
+        values_of(map).all(|value| is_label_value(text(value)))
+    }),
+    here(rules::LABELS_OF_USERS, |map| {
+        keys(map).all(|key| !key.starts_with(PREFIX) && !rules::OWN_LABELS.contains(&key))
+    }),
+    here(rules::ANNOTATIONS_OF_USERS, |map| {
+        keys(map).all(|key| !key.starts_with(PREFIX))
+    }),
+    here(rules::QUANTITIES, |map| {
+        values_of(map).all(|value| match value {
+            Value::String(text) => is_quantity(text),
+            number => is_quantity(&number.to_string()),
+        })
     }),
     here(rules::DURATION, |duration| {
         IsoDuration::parse(text(duration)).is_some()
@@ -99,7 +127,7 @@ static TWINS: [Twin; 18] = [
     here(rules::ONLY_TRUE, |flag| *flag == true),
 ];
 
-static TRANSITIONS: [Transition; 3] = [
+static TRANSITIONS: [Transition; 6] = [
     Transition {
         rule: rules::AZURE_NAME_IMMUTABLE,
         field: Some("azureName"),
@@ -115,6 +143,26 @@ static TRANSITIONS: [Transition; 3] = [
         field: None,
         holds: |old, new| old["name"] == new["name"],
     },
+    Transition {
+        rule: rules::STORAGE_KIND_IMMUTABLE,
+        field: Some("storage"),
+        holds: |old, new| is_ephemeral(old) == is_ephemeral(new),
+    },
+    Transition {
+        rule: rules::STORAGE_CLASS_IMMUTABLE,
+        field: Some("storage.persistentVolume.storageClassName"),
+        holds: |old, new| {
+            let class = |spec: &Value| spec["storage"]["persistentVolume"]["storageClassName"].clone();
+            is_ephemeral(old) || is_ephemeral(new) || class(old) == class(new)
+        },
+    },
+    Transition {
+        rule: rules::VOLUME_NEVER_SHRINKS,
+        field: Some("storage.persistentVolume.size"),
+        holds: |old, new| {
+            is_ephemeral(old) || is_ephemeral(new) || volume_thousandths(old) <= volume_thousandths(new)
+        },
+    },
 ];
 
 fn text(value: &Value) -> &str {
@@ -127,6 +175,31 @@ fn items(value: &Value) -> impl Iterator<Item = &Value> {
 
 fn has(object: &Value, field: &str) -> bool {
     object.get(field).is_some_and(|value| !value.is_null())
+}
+
+fn keys(map: &Value) -> impl Iterator<Item = &str> {
+    present(map).map(|(key, _)| key.as_str())
+}
+
+fn values_of(map: &Value) -> impl Iterator<Item = &Value> {
+    present(map).map(|(_, value)| value)
+}
+
+fn present(map: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let fields = map.as_object().into_iter().flatten();
+    fields.filter(|(_, value)| !value.is_null())
+}
+
+fn is_ephemeral(spec: &Value) -> bool {
+    has(&spec["storage"], "ephemeral")
+}
+
+/// The size of a Namespace's volume; nothing if it is none that we know, as an older schema may have admitted.
+fn volume_thousandths(spec: &Value) -> Option<u128> {
+    match &spec["storage"]["persistentVolume"]["size"] {
+        Value::String(size) => exact(size),
+        _ => exact(DEFAULT_SIZE),
+    }
 }
 
 fn is_lower_case_client_name(name: &str) -> bool {
@@ -171,8 +244,10 @@ mod tests {
             .into_iter()
             .flatten()
             .for_each(|(_, property)| collect(property, into));
-        if has(schema, "items") {
-            collect(&schema["items"], into);
+        for nested in ["items", "additionalProperties"] {
+            if has(schema, nested) {
+                collect(&schema[nested], into);
+            }
         }
     }
 

@@ -60,7 +60,8 @@ pub(super) fn check_transitions(
 
 fn check(schema: &Value, value: &Value, path: &str, found: &mut Vec<Violation>) {
     let before = found.len();
-    match (schema["type"].as_str().unwrap_or_default(), value) {
+    match (type_of(schema), value) {
+        ("object", Value::Object(_)) if schema["x-kubernetes-preserve-unknown-fields"] == true => {}
         ("object", Value::Object(fields)) => check_fields(schema, fields, path, found),
         ("array", Value::Array(items)) => check_items(schema, items, path, found),
         ("string", Value::String(text)) => check_string(schema, text, path, found),
@@ -69,6 +70,8 @@ fn check(schema: &Value, value: &Value, path: &str, found: &mut Vec<Violation>) 
             check_range(schema, number.as_f64(), path, found);
         }
         ("number", Value::Number(_)) => {}
+        (INT_OR_STRING, Value::String(text)) => check_string(schema, text, path, found),
+        (INT_OR_STRING, Value::Number(number)) if number.is_i64() || number.is_u64() => {}
         (expected, _) => found.push(wrong_type(expected, schema, path)),
     }
     // As in the API server: a rule may rely on the structure below it.
@@ -77,7 +80,19 @@ fn check(schema: &Value, value: &Value, path: &str, found: &mut Vec<Violation>) 
     }
 }
 
+const INT_OR_STRING: &str = "int-or-string";
+
+fn type_of(schema: &Value) -> &str {
+    match schema["x-kubernetes-int-or-string"].as_bool() {
+        Some(true) => INT_OR_STRING,
+        _ => schema["type"].as_str().unwrap_or_default(),
+    }
+}
+
 fn check_fields(schema: &Value, fields: &Map<String, Value>, path: &str, found: &mut Vec<Violation>) {
+    if let Some(values) = schema.get("additionalProperties") {
+        return check_map(schema, values, fields, path, found);
+    }
     let empty = Map::new();
     let properties = schema["properties"].as_object().unwrap_or(&empty);
     for (name, value) in fields {
@@ -102,6 +117,26 @@ fn check_fields(schema: &Value, fields: &Map<String, Value>, path: &str, found: 
     }
 }
 
+/// A map whose keys are the user's.
+fn check_map(
+    schema: &Value,
+    values: &Value,
+    fields: &Map<String, Value>,
+    path: &str,
+    found: &mut Vec<Violation>,
+) {
+    let present = || fields.iter().filter(|(_, value)| !value.is_null());
+    let (most, count) = (limit(schema, "maxProperties"), present().count());
+    if most.is_some_and(|most| count > most) {
+        let rule = format!("the map has {} entries, found {count}", between(None, most));
+        found.push(Violation::new(path, rule, "remove some of them"));
+        return;
+    }
+    for (key, value) in present() {
+        check(values, value, &join(path, key), found);
+    }
+}
+
 fn example_of(schema: &Value) -> String {
     let field = |name: &Value| {
         let name = name.as_str().unwrap_or_default();
@@ -118,6 +153,7 @@ fn example_of(schema: &Value) -> String {
             format!("{{{}}}", fields.join(", "))
         }
         Some("array") => format!("[{}]", example_of(&schema["items"])),
+        Some("boolean") => "true".to_owned(),
         _ => schema["enum"][0]
             .as_str()
             .map_or_else(|| "…".to_owned(), str::to_owned),
@@ -219,6 +255,10 @@ fn wrong_type(expected: &str, schema: &Value, path: &str) -> Violation {
         "string" => (
             "a text",
             "write a text, in quotes if it looks like a number".to_owned(),
+        ),
+        INT_OR_STRING => (
+            "a whole number or a text",
+            "write a whole number, or a text in quotes".to_owned(),
         ),
         "boolean" => ("true or false", "write true or false, without quotes".to_owned()),
         "integer" => (

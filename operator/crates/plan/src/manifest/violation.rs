@@ -12,7 +12,8 @@ pub struct Violation {
 }
 
 impl Violation {
-    pub(crate) fn new(path: impl Into<String>, rule: impl Into<String>, fix: impl Into<String>) -> Self {
+    /// A mistake at `path`.
+    pub fn new(path: impl Into<String>, rule: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             path: path.into(),
             rule: rule.into(),

@@ -39,7 +39,17 @@ fn resource_name() -> impl Strategy<Value = String> {
 
 /// A value of this schema. `name` is the field it stands in.
 fn of_schema(name: &str, schema: &Value) -> BoxedStrategy<Value> {
+    if schema["x-kubernetes-int-or-string"] == true {
+        return amount();
+    }
     match schema["type"].as_str().expect("structural") {
+        "object" if schema.get("additionalProperties").is_some() => map(name, schema),
+        "object" if schema["x-kubernetes-preserve-unknown-fields"] == true => prop::sample::select(vec![
+            json!({}),
+            json!({"podAntiAffinity": {}}),
+            json!({"key": "a"}),
+        ])
+        .boxed(),
         "object" if name == "filters" => one_filter(schema),
         "object" => object(schema),
         "array" => array(name, schema),
@@ -90,6 +100,33 @@ fn object(schema: &Value) -> BoxedStrategy<Value> {
     fields
         .prop_map(|fields| Value::Object(fields.into_iter().flatten().collect()))
         .boxed()
+}
+
+/// A few entries under keys that are the user's.
+fn map(name: &str, schema: &Value) -> BoxedStrategy<Value> {
+    let key = match name {
+        "requests" | "limits" => prop_oneof![60 => "(cpu|memory)", 1 => "[a-zA-Z/. -]{0,12}"].boxed(),
+        _ => prop_oneof![
+            30 => "([a-z0-9]([-.a-z0-9]{0,4}[a-z0-9])?/)?[A-Za-z0-9]{1,3}",
+            1 => "[a-zA-Z/. -]{0,12}",
+            2 => "(weft[.]dev/x|app[.]kubernetes[.]io/(name|part-of))",
+        ]
+        .boxed(),
+    };
+    let value = of_schema(name, &schema["additionalProperties"]);
+    prop::collection::btree_map(key, value, 0..3)
+        .prop_map(|entries| Value::Object(entries.into_iter().collect()))
+        .boxed()
+}
+
+fn amount() -> BoxedStrategy<Value> {
+    prop_oneof![
+        40 => "[0-9]{1,3}([.][0-9])?(m|Mi|Gi|G)?".prop_map(Value::from),
+        1 => "[0-9a-zA-Z.]{0,5}".prop_map(Value::from),
+        10 => (0i64..100).prop_map(Value::from),
+        1 => (-3i64..3).prop_map(Value::from),
+    ]
+    .boxed()
 }
 
 /// A key and none, one or two operators, mostly one.
@@ -165,12 +202,23 @@ fn text(name: &str, schema: &Value) -> BoxedStrategy<Value> {
             "P([0-9]{1,3}D)?(T([0-9]{0,3}H)?([0-9]{1,5}M)?([0-9]{1,4}S)?)?".boxed()
         }
         "key" => filter_key().boxed(),
+        "dnsNames" => prop_oneof![
+            20 => "([*][.])?([a-z0-9]{1,3}[.]){0,2}[a-z]{1,3}",
+            1 => "([*][.])?([a-z0-9]{1,3}[.]){0,2}[a-z0-9]{1,3}|10[.]0[.]0[.][0-9]{1,3}",
+        ]
+        .boxed(),
+        "storageClassName" | "priorityClassName" | "runtimeClassName" | "schedulerName" => {
+            "[a-z0-9]{1,5}".boxed()
+        }
+        "labels" | "nodeSelector" => {
+            prop_oneof![40 => "[a-zA-Z0-9]{0,3}", 1 => "[a-zA-Z0-9. -]{0,5}"].boxed()
+        }
         "name" => "([A-Za-z0-9._-]{1,6}|[aA]pp|[a-z]{1,2}|RootManageSharedAccess[kK]ey)".boxed(),
         _ => "[a-zA-Z/.]{1,8}".boxed(),
     };
     let anything = ".{0,40}";
     let long = "[A-Za-z]{30,60}";
-    prop_oneof![36 => apt, 1 => anything, 1 => long, 1 => Just(String::new())]
+    prop_oneof![72 => apt, 1 => anything, 1 => long, 1 => Just(String::new())]
         .prop_map(move |text| {
             let fitting: String = text.chars().take(most).collect();
             let missing = least.saturating_sub(fitting.chars().count());

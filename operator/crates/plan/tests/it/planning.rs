@@ -3,78 +3,10 @@
 use config::{DeletionPolicy, Document, Operator, Right, Shard};
 use crds::shared::Reason;
 use plan::manifest::{self, Object};
-use plan::{Inputs, Plan, plan};
+use plan::{Inputs, plan};
 use serde_json::{Value, json};
 
-/// A cluster with these objects. The n-th is n seconds old and has the uid n.
-fn planned(objects: &[Value]) -> Plan {
-    let objects: Vec<Object> = objects
-        .iter()
-        .enumerate()
-        .map(|(index, object)| born(index, object))
-        .collect();
-    let mut inputs = Inputs::default();
-    for object in &objects {
-        match object {
-            Object::Namespace(object) => inputs.namespaces.push(object),
-            Object::Topic(object) => inputs.topics.push(object),
-            Object::EventSubscription(object) => inputs.event_subscriptions.push(object),
-        }
-    }
-    plan(&inputs)
-}
-
-fn born(index: usize, object: &Value) -> Object {
-    let mut object = object.clone();
-    object["apiVersion"] = json!("weft.dev/v1alpha1");
-    object["metadata"]["uid"] = json!(uid(index));
-    object["metadata"]["creationTimestamp"] = json!(format!("2026-01-01T00:00:{index:02}Z"));
-    object["metadata"]["generation"] = json!(4);
-    manifest::read(&object).unwrap_or_else(|found| panic!("{object}: {found:?}"))
-}
-
-fn uid(index: usize) -> String {
-    format!("00000000-0000-0000-0000-{index:012}")
-}
-
-fn namespace(name: &str) -> Value {
-    json!({"kind": "Namespace", "metadata": {"name": name, "namespace": "prod"}, "spec": {}})
-}
-
-fn topic(name: &str, namespace: &str) -> Value {
-    json!({"kind": "Topic", "metadata": {"name": name, "namespace": "prod"}, "spec": {"namespaceRef": {"name": namespace}}})
-}
-
-fn subscription(name: &str, topic: &str) -> Value {
-    json!({"kind": "EventSubscription", "metadata": {"name": name, "namespace": "prod"},
-        "spec": {"topicRef": {"name": topic}, "queue": {}}})
-}
-
-fn with(mut object: Value, path: &str, value: Value) -> Value {
-    *object.pointer_mut("/spec").expect("a spec") = merged(object["spec"].clone(), path, value);
-    object
-}
-
-fn merged(mut spec: Value, path: &str, value: Value) -> Value {
-    let place = path.split('.').fold(&mut spec, |place, field| &mut place[field]);
-    *place = value;
-    spec
-}
-
-fn reasons(plan: &Plan) -> Vec<(&str, Reason)> {
-    plan.decisions
-        .iter()
-        .map(|decision| (decision.object.name.as_str(), decision.reason))
-        .collect()
-}
-
-fn message_about(plan: &Plan, name: &str) -> String {
-    plan.decisions
-        .iter()
-        .find(|decision| decision.object.name == name)
-        .expect("a decision")
-        .message()
-}
+use crate::objects::{born, message_about, namespace, planned, reasons, subscription, topic, uid, with};
 
 #[test]
 fn a_whole_set_is_accepted_with_azures_defaults() {
@@ -188,7 +120,7 @@ fn children_wait_for_their_parents() {
     assert_eq!(reasons(&plan), expected);
     assert_eq!(
         message_about(&plan, "orders"),
-        "spec.namespaceRef: there is no Namespace \"shop\" in this Kubernetes namespace; apply that Namespace (order does not matter), or correct the reference"
+        "spec.namespaceRef: there is no Namespace \"prod/shop\"; apply that Namespace (order does not matter), or correct the reference"
     );
     assert!(plan.configurations.is_empty());
 }

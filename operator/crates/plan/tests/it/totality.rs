@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use config::{Document, Shard};
 use crds::v1alpha1::{EventSubscription, Namespace, Topic};
 use crds::{Kind, schema_for};
+use kube::core::ObjectMeta;
 use plan::{Inputs, Plan, manifest, plan};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -12,19 +13,41 @@ use serde_json::{Value, json};
 use crate::generate::{admitted, any_kind, cases};
 
 #[derive(Clone, Debug, Default)]
-struct Cluster {
+pub(crate) struct Cluster {
     namespaces: Vec<Namespace>,
     topics: Vec<Topic>,
     event_subscriptions: Vec<EventSubscription>,
 }
 
 impl Cluster {
-    fn planned(&self) -> Plan {
-        plan(&Inputs {
+    pub(crate) fn inputs(&self) -> Inputs<'_> {
+        Inputs {
             namespaces: self.namespaces.iter().collect(),
             topics: self.topics.iter().collect(),
             event_subscriptions: self.event_subscriptions.iter().collect(),
-        })
+            findings: Vec::new(),
+        }
+    }
+
+    fn planned(&self) -> Plan {
+        plan(&self.inputs())
+    }
+
+    pub(crate) fn metadata(&self) -> impl Iterator<Item = &ObjectMeta> {
+        let namespaces = self.namespaces.iter().map(|object| &object.metadata);
+        let topics = self.topics.iter().map(|object| &object.metadata);
+        let subscriptions = self.event_subscriptions.iter().map(|object| &object.metadata);
+        namespaces.chain(topics).chain(subscriptions)
+    }
+
+    pub(crate) fn metadata_mut(&mut self) -> impl Iterator<Item = &mut ObjectMeta> {
+        let namespaces = self.namespaces.iter_mut().map(|object| &mut object.metadata);
+        let topics = self.topics.iter_mut().map(|object| &mut object.metadata);
+        let subscriptions = self
+            .event_subscriptions
+            .iter_mut()
+            .map(|object| &mut object.metadata);
+        namespaces.chain(topics).chain(subscriptions)
     }
 
     fn reversed(mut self) -> Self {
@@ -36,7 +59,7 @@ impl Cluster {
 }
 
 /// Objects whose references often meet.
-fn cluster() -> impl Strategy<Value = Cluster> {
+pub(crate) fn cluster() -> impl Strategy<Value = Cluster> {
     let many = |kind, count: std::ops::Range<usize>| prop::collection::vec(object(kind), count);
     (
         many(Kind::Namespace, 1..4),
@@ -74,6 +97,10 @@ fn object(kind: Kind) -> impl Strategy<Value = Value> {
         metadata["namespace"] = json!(if dice % 8 == 0 { "other" } else { "prod" });
         metadata["creationTimestamp"] = json!(format!("2026-01-01T00:00:{second:02}Z"));
         metadata["uid"] = json!(format!("{uid:032x}"));
+        if dice % 5 == 0 {
+            metadata["annotations"] =
+                json!({"weft.dev/adopt-data": format!("{:032x}", u128::from(dice % 3))});
+        }
         if dice % 2 == 0 {
             metadata["name"] = json!(name);
         }
@@ -93,6 +120,7 @@ fn object(kind: Kind) -> impl Strategy<Value = Value> {
 fn is_explained(plan: &Plan) -> Result<(), TestCaseError> {
     for decision in &plan.decisions {
         prop_assert_eq!(decision.accepted(), decision.violations.is_empty());
+        prop_assert_eq!(decision.accepted(), decision.place.is_some());
         for violation in &decision.violations {
             prop_assert!(
                 violation.rule.len() > 10 && violation.fix.len() > 5,
@@ -133,6 +161,9 @@ proptest! {
             prop_assert_eq!(&document, &configuration.document(1).unwrap());
             let names: BTreeSet<String> = document.topics.iter().map(|topic| topic.name.to_lowercase()).collect();
             prop_assert_eq!(names.len(), document.topics.len());
+            let subscriptions = || document.topics.iter().flat_map(|topic| &topic.subscriptions);
+            let uids: BTreeSet<&str> = document.topics.iter().map(|topic| &*topic.uid).chain(subscriptions().map(|one| &*one.uid)).collect();
+            prop_assert_eq!(uids.len(), document.topics.len() + subscriptions().count(), "each has data of its own");
             for topic in &document.topics {
                 prop_assert!((86_400..=7 * 86_400).contains(&topic.retention_seconds));
                 let names: BTreeSet<String> = topic.subscriptions.iter().map(|one| one.name.to_lowercase()).collect();
@@ -156,7 +187,7 @@ proptest! {
     fn what_plan_accepts_the_api_server_admits(cluster in cluster()) {
         for decision in cluster.planned().decisions.iter().filter(|decision| decision.accepted()) {
             let same = |name: Option<&String>, uid: Option<&String>| name == Some(&decision.object.name) && uid == Some(&decision.object.uid);
-            let found = |metadata: &kube::core::ObjectMeta| same(metadata.name.as_ref(), metadata.uid.as_ref());
+            let found = |metadata: &ObjectMeta| same(metadata.name.as_ref(), metadata.uid.as_ref());
             let object = match decision.object.kind {
                 Kind::Namespace => cluster.namespaces.iter().find(|one| found(&one.metadata)).map(serde_json::to_value),
                 Kind::Topic => cluster.topics.iter().find(|one| found(&one.metadata)).map(serde_json::to_value),
@@ -245,9 +276,10 @@ proptest! {
 fn pointers(value: &Value, path: &str, into: &mut Vec<String>) {
     into.push(path.to_owned());
     match value {
-        Value::Object(fields) => fields
-            .iter()
-            .for_each(|(name, value)| pointers(value, &format!("{path}/{name}"), into)),
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            let name = name.replace('~', "~0").replace('/', "~1");
+            pointers(value, &format!("{path}/{name}"), into);
+        }),
         Value::Array(items) => items
             .iter()
             .enumerate()

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| broker::fuzzing::filters(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| broker::checks::filters(input));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -20,12 +21,13 @@ use tokio::sync::mpsc;
 use super::command::{Command, ReceiveReply, Reply};
 use super::read;
 use super::returned::{Batch, Return, Returned};
-use super::routes::Routes;
+use super::routes::{Routes, TopicRoute};
 use super::snapshots::Snapshots;
 use super::{StreamInfo, StreamState};
 use crate::configuration::{DeletionConfig, TopicConfig};
 use crate::topics::effects::{Answer, Dead, Effects, Entry, Place, ReceiverId};
-use crate::topics::engine::{Engine, MovedLetters, Target, Work};
+use crate::topics::engine::{Engine, MovedLetters, Redriven, Target, Work};
+use crate::topics::event_record;
 use crate::{Error, RedriveError};
 
 /// Commands that may be queued; then callers wait.
@@ -48,7 +50,13 @@ pub(super) struct Owner {
     pub(super) receivers: HashMap<ReceiverId, (Place, ReceiveReply)>,
     pub(super) reads: FuturesUnordered<BoxFuture<'static, (Place, Option<MovedLetters>)>>,
     /// In the order of their commits.
-    pub(super) dead: VecDeque<(Commit, Vec<Dead>)>,
+    pub(super) after: VecDeque<(Commit, After)>,
+}
+
+/// What has to wait until a commit is durable.
+pub(super) enum After {
+    Bury(Vec<Dead>),
+    Show(Arc<TopicRoute>, Bytes),
 }
 
 impl Owner {
@@ -69,7 +77,7 @@ impl Owner {
                 count = self.commands.recv_many(&mut queued, TURN_MAX) => if count == 0 { break },
                 () = self.returned.arrived.notified() => (),
                 Some((place, letters)) = self.reads.next() => self.letters_read(place, letters),
-                () = front_durable(&self.dead) => self.bury(),
+                () = front_durable(&self.after) => self.follow(),
                 () = self.snapshots.finished() => self.snapshots.forget(&*self.log),
                 () = timer => (),
             }
@@ -89,10 +97,7 @@ impl Owner {
     fn handle(&mut self, command: Command, now: Timestamp) {
         match command {
             Command::Publish { topic, events, reply } => {
-                let bytes = events
-                    .iter()
-                    .map(|event| storage::footprint(event.payload.len()))
-                    .sum();
+                let bytes = Engine::publish_bytes(&events);
                 self.answer(reply, Class::Publish, topic, bytes, |engine| {
                     engine.publish(topic, events, now)
                 });
@@ -138,17 +143,9 @@ impl Owner {
                 letters,
                 reply,
             } => {
-                let bytes = Engine::redrive_bytes(&letters);
-                let reserved = self.log.reserve(Class::Publish, StreamId(source), bytes);
-                let result = match reserved {
-                    Ok(room) => {
-                        let results = self.engine.redrive(topic, source, &letters, now);
-                        let commit = self.flush(room);
-                        results.map(|results| (results, commit))
-                    }
-                    Err(_) => Ok((vec![Err(RedriveError::Full); letters.len()], None)),
-                };
-                let _ = reply.send(result);
+                let queue = self.engine.dead_letters(topic);
+                let redriven = queue.map(|_| self.redrive(topic, source, letters, now));
+                let _ = reply.send(redriven);
             }
             Command::Streams { reply } => {
                 let _ = reply.send(Ok((self.streams(), None)));
@@ -170,15 +167,46 @@ impl Owner {
         bytes: usize,
         act: impl FnOnce(&mut Engine) -> Result<T, Error>,
     ) {
-        let reserved = self.log.reserve(class, StreamId(topic), bytes);
-        if let Err(Full::Log | Full::Stream) = reserved {
-            self.snapshots.press(self.clock.now());
-        }
-        let result = reserved.map_err(refused).and_then(|room| {
+        let result = self.reserve(class, topic, bytes).map_err(refused).and_then(|room| {
             let value = act(&mut self.engine)?;
             Ok((value, self.flush(room)))
         });
         let _ = reply.send(result);
+    }
+
+    /// Room in the log. Without it what can be cleaned away is told to the log as soon as possible.
+    fn reserve(&mut self, class: Class, topic: Uid, bytes: usize) -> Result<Reservation, Full> {
+        let reserved = self.log.reserve(class, StreamId(topic), bytes);
+        if let Err(Full::Log | Full::Stream) = reserved {
+            self.snapshots.press(self.clock.now());
+        }
+        reserved
+    }
+
+    /// Letter by letter, each in one atomic group with its removal. The last commit covers those before.
+    fn redrive(
+        &mut self,
+        topic: Uid,
+        source: Uid,
+        letters: Vec<Redriven>,
+        now: Timestamp,
+    ) -> (Vec<Result<(), RedriveError>>, Option<Commit>) {
+        let mut last = None;
+        let mut results = Vec::with_capacity(letters.len());
+        for letter in letters {
+            let bytes = Engine::redrive_bytes(&letter);
+            let reserved = self.reserve(Class::Publish, source, bytes);
+            let result = reserved.map_err(|_| RedriveError::Full).and_then(|room| {
+                self.engine.redrive(topic, source, &letter, now)?;
+                Ok(self.flush(room))
+            });
+            if let Ok(Some(commit)) = &result {
+                self.show(source, &letter.json, commit);
+                last = Some(commit.clone());
+            }
+            results.push(result.map(drop));
+        }
+        (results, last)
     }
 
     fn receive(
@@ -193,11 +221,7 @@ impl Owner {
         if reply.is_closed() {
             return;
         }
-        let room = self.log.reserve(
-            Class::Settle,
-            StreamId(place.topic),
-            Engine::delivery_bytes(max_events),
-        );
+        let room = self.reserve(Class::Settle, place.topic, Engine::delivery_bytes(max_events));
         let received = room.map_err(refused).and_then(|room| {
             self.engine.receive(place, receiver, max_events, deadline, now)?;
             Ok(room)
@@ -236,10 +260,7 @@ impl Owner {
         Engine::check(topics)?;
         let bytes = self.engine.configuration_bytes(topics);
         let stream = topics.first().map_or(Uid::from_u128(0), |topic| topic.uid);
-        let room = self
-            .log
-            .reserve(Class::Settle, StreamId(stream), bytes)
-            .map_err(refused)?;
+        let room = self.reserve(Class::Settle, stream, bytes).map_err(refused)?;
         self.engine.configure(topics, deletion, now);
         Ok(self.flush(room))
     }
@@ -268,10 +289,7 @@ impl Owner {
             };
             match work {
                 Work::Wake(topic, target) => {
-                    match self
-                        .log
-                        .reserve(Class::Settle, StreamId(topic), Engine::wake_bytes())
-                    {
+                    match self.reserve(Class::Settle, topic, Engine::wake_bytes()) {
                         Ok(room) => {
                             self.engine.wake(topic, target, now);
                             self.flush(room);
@@ -288,7 +306,7 @@ impl Owner {
 
     fn serve(&mut self, place: Place, now: Timestamp) {
         let bytes = Engine::delivery_bytes(self.engine.servable_events(place));
-        match self.log.reserve(Class::Settle, StreamId(place.topic), bytes) {
+        match self.reserve(Class::Settle, place.topic, bytes) {
             Ok(room) => {
                 self.engine.serve(place, now);
                 self.flush(room);
@@ -301,7 +319,9 @@ impl Owner {
     }
 
     fn read_letters(&mut self, place: Place) {
-        let sequences = self.engine.begin_move(place);
+        let Some(sequences) = self.engine.begin_move(place) else {
+            return;
+        };
         let log = self.log.clone();
         self.reads.push(Box::pin(async move {
             let payloads = read::payloads(&*log, place.topic, &sequences).await;
@@ -315,21 +335,33 @@ impl Owner {
         let Some(letters) = letters else {
             return self.engine.move_refused(place, now + RETRY);
         };
-        let Some(prepared) = self.engine.prepare_move(place, letters) else {
-            return;
-        };
-        let (topic, bytes) = prepared.room();
-        let class = if prepared.has_letters() {
-            Class::Publish
-        } else {
-            Class::Settle
-        };
-        match self.log.reserve(class, StreamId(topic), bytes) {
-            Ok(room) => {
-                self.engine.finish_move(prepared, now);
-                self.flush(room);
+        // Letter by letter: together they may be longer than one append may be.
+        for (sequence, payload) in letters {
+            let Some(prepared) = self.engine.prepare_move(place, sequence, payload) else {
+                continue;
+            };
+            let (topic, class, bytes) = prepared.room();
+            let Ok(room) = self.reserve(class, topic, bytes) else {
+                return self.engine.move_refused(place, now + RETRY);
+            };
+            let letter = prepared.letter().map(|(target, record)| (target, record.clone()));
+            self.engine.finish_move(prepared, now);
+            if let Some(commit) = self.flush(room)
+                && let Some((target, record)) = letter
+                && let Ok((_, event)) = event_record::decode(&record)
+            {
+                self.show(target, &event, &commit);
             }
-            Err(_) => self.engine.move_refused(place, now + RETRY),
+        }
+        self.engine.end_move(place, now);
+    }
+
+    /// Lets whoever looks at the topic see an event that nobody published, once it is durable.
+    fn show(&mut self, topic: Uid, event: &Bytes, commit: &Commit) {
+        let name = self.engine.name(topic);
+        let route = name.and_then(|name| self.routes.load().topic(name));
+        if let Some(route) = route.filter(|route| route.uid == topic && route.is_watched()) {
+            self.after.push_back((commit.clone(), After::Show(route, event.clone())));
         }
     }
 
@@ -343,14 +375,14 @@ impl Owner {
                 Return::Undelivered(place, events) => {
                     let bytes = Engine::delivery_bytes(events.len());
                     // Without room they come back when their lock runs out.
-                    if let Ok(room) = self.log.reserve(Class::Settle, StreamId(place.topic), bytes) {
+                    if let Ok(room) = self.reserve(Class::Settle, place.topic, bytes) {
                         self.engine.undelivered(place, &events, now);
                         self.flush(room);
                     }
                 }
                 Return::Lost(place, events) => {
                     let bytes = Engine::delivery_bytes(events.len());
-                    if let Ok(room) = self.log.reserve(Class::Settle, StreamId(place.topic), bytes) {
+                    if let Ok(room) = self.reserve(Class::Settle, place.topic, bytes) {
                         self.engine.lost(place, &events, now);
                         self.flush(room);
                     }
@@ -371,7 +403,7 @@ impl Owner {
             self.answer_receiver(receiver, answer, commit.as_ref());
         }
         match &commit {
-            Some(commit) if !dead.is_empty() => self.dead.push_back((commit.clone(), dead)),
+            Some(commit) if !dead.is_empty() => self.after.push_back((commit.clone(), After::Bury(dead))),
             _ => debug_assert!(dead.is_empty(), "what dies was settled by a record"),
         }
         commit
@@ -416,20 +448,26 @@ impl Owner {
         let _ = reply.send(result);
     }
 
-    /// Tells the log what is dead, now that the settlement cannot be lost any more.
-    fn bury(&mut self) {
-        while self.dead.front().is_some_and(|(commit, _)| commit.is_durable()) {
-            for dead in self.dead.pop_front().map(|(_, dead)| dead).into_iter().flatten() {
-                let stream = StreamId(dead.topic);
-                if let Some(before) = dead.before {
-                    self.log.trim_before(stream, SequenceNumber::new(before));
-                }
-                if !dead.these.is_empty() {
-                    let these: Vec<SequenceNumber> =
-                        dead.these.into_iter().map(SequenceNumber::new).collect();
-                    self.log.release(stream, &these);
-                }
+    /// Does what had to wait for its commit.
+    fn follow(&mut self) {
+        while self.after.front().is_some_and(|(commit, _)| commit.is_durable()) {
+            match self.after.pop_front() {
+                Some((_, After::Bury(dead))) => dead.into_iter().for_each(|dead| self.bury(dead)),
+                Some((_, After::Show(route, event))) => route.show(&event),
+                None => (),
             }
+        }
+    }
+
+    /// Tells the log what is dead, now that the settlement cannot be lost any more.
+    fn bury(&self, dead: Dead) {
+        let stream = StreamId(dead.topic);
+        if let Some(before) = dead.before {
+            self.log.trim_before(stream, SequenceNumber::new(before));
+        }
+        if !dead.these.is_empty() {
+            let these: Vec<SequenceNumber> = dead.these.into_iter().map(SequenceNumber::new).collect();
+            self.log.release(stream, &these);
         }
     }
 
@@ -447,9 +485,9 @@ impl Owner {
             let _ = reply.send(Ok(None));
         }
         self.take_returned(now);
-        while let Some((commit, _)) = self.dead.front() {
+        while let Some((commit, _)) = self.after.front() {
             commit.durable().await;
-            self.bury();
+            self.follow();
         }
         self.snapshots.finish(&self.engine, &*self.log).await;
     }
@@ -485,8 +523,8 @@ async fn sleep(duration: Option<Duration>) {
     }
 }
 
-async fn front_durable(dead: &VecDeque<(Commit, Vec<Dead>)>) {
-    match dead.front() {
+async fn front_durable(after: &VecDeque<(Commit, After)>) {
+    match after.front() {
         Some((commit, _)) => commit.durable().await,
         None => std::future::pending().await,
     }

@@ -1,18 +1,21 @@
 //! Reading events out of the log.
 
 use bytes::Bytes;
-use model::{SequenceNumber, Timestamp, Uid};
+use model::{ByteCount, SequenceNumber, Timestamp, Uid};
 use storage::{Log, ReadError, StreamId};
 
-/// The records of these events; None for one that is not there (any more) or damaged, which is logged. None for all if
-/// the disk refuses, which may pass.
+/// Events that are read together: the first one, and then as many as are at most this long with it.
+pub(crate) const READ_BYTES_MAX: ByteCount = ByteCount::mib(4);
+
+/// The records of the first of these events, as many as [`READ_BYTES_MAX`] allows and one at least; None for one that
+/// is not there (any more) or damaged, which is logged. None for all if the disk refuses, which may pass.
 pub(crate) async fn payloads(
     log: &dyn Log,
     topic: Uid,
     sequences: &[u64],
 ) -> Option<Vec<Option<(Timestamp, Bytes)>>> {
     let numbers: Vec<SequenceNumber> = sequences.iter().copied().map(SequenceNumber::new).collect();
-    match log.read(StreamId(topic), numbers.clone()).await {
+    match log.read(StreamId(topic), numbers.clone(), READ_BYTES_MAX).await {
         Ok(payloads) => return Some(payloads),
         Err(error @ ReadError::Io { .. }) => {
             tracing::error!(%error, "read events");
@@ -21,15 +24,20 @@ pub(crate) async fn payloads(
         // One damaged record must not keep the others from their receivers.
         Err(ReadError::Damaged { .. }) => (),
     }
-    let mut payloads = Vec::with_capacity(numbers.len());
+    let mut payloads: Vec<Option<(Timestamp, Bytes)>> = Vec::with_capacity(numbers.len());
+    let mut bytes = 0;
     for number in numbers {
-        match log.read(StreamId(topic), vec![number]).await {
-            Ok(mut payload) => payloads.push(payload.pop().flatten()),
-            Err(error) => {
-                tracing::error!(%error, "an event is lost");
-                payloads.push(None);
-            }
+        let read = log.read(StreamId(topic), vec![number], READ_BYTES_MAX).await;
+        let payload = read.unwrap_or_else(|error| {
+            tracing::error!(%error, "an event is lost");
+            Vec::new()
+        });
+        let payload = payload.into_iter().next().flatten();
+        bytes += payload.as_ref().map_or(0, |(_, record)| record.len() as u64);
+        if bytes > READ_BYTES_MAX.get() && !payloads.is_empty() {
+            break;
         }
+        payloads.push(payload);
     }
     Some(payloads)
 }

@@ -21,7 +21,7 @@ pub(crate) struct Returned {
 pub(crate) enum Return {
     /// The receiver does not wait any more.
     GaveUp(Place, ReceiverId),
-    /// The receiver was gone before it got these.
+    /// The receiver was gone before it got these, or they were too much for one answer.
     Undelivered(Place, Vec<Delivered>),
     /// The log does not have these any more.
     Lost(Place, Vec<u64>),
@@ -72,9 +72,9 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// The receiver has them. `lost` are those that could not be read.
-    pub(crate) fn arrived(mut self, lost: Vec<u64>) {
-        self.events.clear();
+    /// The receiver has the first `count`, the others go back. `lost` are those of them that could not be read.
+    pub(crate) fn arrived(mut self, count: usize, lost: Vec<u64>) {
+        self.events.drain(..count);
         if !lost.is_empty() {
             self.returned.push(Return::Lost(self.place, lost));
         }

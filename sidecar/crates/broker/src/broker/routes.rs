@@ -125,8 +125,18 @@ impl TopicRoute {
             .subscribe()
     }
 
-    /// Where to show published events; None while nobody looks.
-    pub(crate) fn tails(&self) -> Option<&broadcast::Sender<Bytes>> {
-        self.tails.get().filter(|tails| tails.receiver_count() > 0)
+    /// Whether somebody looks at what is published.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.tails.get().is_some_and(|tails| tails.receiver_count() > 0)
+    }
+
+    /// Shows an event that is durable to whoever looks.
+    pub(crate) fn show(&self, event: &Bytes) {
+        if self.is_watched()
+            && let Some(tails) = self.tails.get()
+        {
+            // Nobody is left to see it.
+            let _ = tails.send(event.clone());
+        }
     }
 }

@@ -28,7 +28,7 @@ use super::effects::{Effects, Place};
 use super::filter::Matches;
 use super::journal::{self, Step};
 pub(crate) use super::stream::Stream;
-use super::subscription::DISPOSED_MAX;
+use super::subscription::{DISPOSED_MAX, Moving};
 pub(crate) use super::timers::Target;
 use super::timers::Timers;
 use crate::Error;
@@ -63,7 +63,7 @@ pub(crate) enum Work {
     Wake(Uid, Target),
     /// Call [`Engine::serve`].
     Serve(Place),
-    /// Read the payloads of [`Engine::begin_move`], then [`Engine::prepare_move`].
+    /// Read the payloads of [`Engine::begin_move`], then [`Engine::prepare_move`] for each, then [`Engine::end_move`].
     Move(Place),
 }
 
@@ -95,6 +95,11 @@ impl Engine {
         self.streams.values()
     }
 
+    /// What the topic is called.
+    pub(crate) fn name(&self, topic: Uid) -> Option<&str> {
+        self.streams.get(&topic).map(|stream| &*stream.name)
+    }
+
     #[cfg(test)]
     pub(crate) fn stream(&self, topic: Uid) -> Option<&Stream> {
         self.streams.get(&topic)
@@ -107,9 +112,16 @@ impl Engine {
             .ok_or(Error::NotFound)
     }
 
+    /// Room that [`Engine::publish`] needs in the log, and what an event may grow by until it is a dead letter: one that
+    /// was accepted must not turn out to be too long when it is moved.
+    pub(crate) fn publish_bytes(events: &[Incoming]) -> usize {
+        let records = events.iter().map(|event| storage::footprint(event.payload.len()));
+        records.sum::<usize>() + LETTER_BYTES
+    }
+
     /// Appends the events.
     ///
-    /// Room: the payloads.
+    /// Room: [`Engine::publish_bytes`].
     pub(crate) fn publish(&mut self, topic: Uid, events: Vec<Incoming>, now: Timestamp) -> Result<(), Error> {
         let Self { streams, effects, .. } = self;
         let stream = streams
@@ -177,6 +189,9 @@ impl Engine {
                 let closed = woken.closed;
                 // Whatever deadline was met or is void now finds its successor below.
                 woken.wake = None;
+                if woken.moving == Moving::Refused {
+                    woken.moving = Moving::Not;
+                }
                 match closed {
                     Some(since) => self.delete_subscription_if_due(place, since, now),
                     None => stream.meet_deadlines(subscription, now, &mut self.effects),
@@ -188,11 +203,11 @@ impl Engine {
 
     /// There was no room for the wake-up: tries again later.
     pub(crate) fn wake_later(&mut self, topic: Uid, target: Target, time: Timestamp) {
-        match self.armed(topic, target) {
-            Some(armed) if armed.is_none_or(|armed| armed > time) => *armed = Some(time),
+        let before = match self.armed(topic, target) {
+            Some(armed) if armed.is_none_or(|armed| armed > time) => armed.replace(time),
             _ => return,
-        }
-        self.timers.push(time, topic, target);
+        };
+        self.timers.arm(before, time, topic, target);
     }
 
     fn delete_if_due(&mut self, topic: Uid, now: Timestamp) {
@@ -291,19 +306,25 @@ impl Engine {
         if let Some(wake) = subscription.wake
             && subscription.armed.is_none_or(|armed| armed > wake)
         {
-            subscription.armed = Some(wake);
+            let before = subscription.armed.replace(wake);
             self.timers
-                .push(wake, place.topic, Target::Subscription(place.subscription));
+                .arm(before, wake, place.topic, Target::Subscription(place.subscription));
         }
         if !subscription.receivers.is_empty() && subscription.has_available() {
             self.servable.push_back(place);
         }
-        if subscription.in_flight.parked() > 0 && !subscription.moving && subscription.rules.is_some() {
-            subscription.moving = true;
+        if subscription.in_flight.parked() > 0
+            && subscription.moving == Moving::Not
+            && subscription.rules.is_some()
+        {
+            subscription.moving = Moving::Queued;
             self.movable.push_back(place);
         }
     }
 }
+
+/// What is added to an event as a dead letter, and the step that settles it, generously.
+const LETTER_BYTES: usize = 2 << 10;
 
 /// Deleted streams whose end is remembered; 24 bytes each.
 const ENDED_MAX: usize = 100_000;

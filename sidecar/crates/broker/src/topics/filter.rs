@@ -4,7 +4,6 @@
 //! when all its predicates are satisfied, which is found by counting. Equality, prefixes and suffixes are looked up
 //! in hash maps, so that subscriptions that do not match cost next to nothing.
 
-mod json;
 mod key;
 mod predicates;
 mod value;
@@ -14,7 +13,6 @@ use std::collections::hash_map::Entry;
 
 use smallvec::SmallVec;
 
-pub(crate) use self::json::Members;
 use self::key::{Key, Keys};
 use self::predicates::{KeyPredicates, PredicateId};
 use crate::configuration::{FilterConfig, Operator, Predicate};

@@ -48,8 +48,19 @@ pub(crate) struct Subscription {
     pub(crate) wake: Option<Timestamp>,
     /// The wake-up that stands in the timers.
     pub(crate) armed: Option<Timestamp>,
-    /// Parked events are being read.
-    pub(crate) moving: bool,
+    pub(crate) moving: Moving,
+}
+
+/// What becomes of parked events at present.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Moving {
+    /// Nothing.
+    #[default]
+    Not,
+    /// They are about to be read, or being read.
+    Queued,
+    /// There was no room for them; the next wake-up tries again.
+    Refused,
 }
 
 /// How a subscription treats events.
@@ -122,7 +133,7 @@ impl Subscription {
             receivers: VecDeque::new(),
             wake: None,
             armed: None,
-            moving: false,
+            moving: Moving::Not,
         }
     }
 

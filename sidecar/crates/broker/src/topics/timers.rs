@@ -1,7 +1,6 @@
 //! The one timer of all topics.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 
 use model::{Timestamp, Uid};
 
@@ -16,26 +15,35 @@ pub(crate) enum Target {
     Topic,
 }
 
-/// A heap of wake-ups, in general one per subscription that has a deadline at all. A wake-up that is no longer the
-/// armed one of its target is stale and is skipped.
+/// Wake-ups in their order, one per target that has a deadline at all. Only those of targets that are gone stay until
+/// their time, and are stale then.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<(Timestamp, Uid, Target)>>,
+    due: BTreeSet<(Timestamp, Uid, Target)>,
 }
 
 impl Timers {
-    pub(crate) fn push(&mut self, time: Timestamp, topic: Uid, target: Target) {
-        self.heap.push(Reverse((time, topic, target)));
+    /// Wakes the target at `time`, and no longer at `before`.
+    pub(crate) fn arm(&mut self, before: Option<Timestamp>, time: Timestamp, topic: Uid, target: Target) {
+        if let Some(before) = before {
+            self.due.remove(&(before, topic, target));
+        }
+        self.due.insert((time, topic, target));
     }
 
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        self.heap.peek().map(|Reverse((time, ..))| *time)
+        self.due.first().map(|(time, ..)| *time)
     }
 
     pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, Uid, Target)> {
         if self.next()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(entry)| entry)
+        self.due.pop_first()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.due.len()
     }
 }

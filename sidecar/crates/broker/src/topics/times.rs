@@ -9,23 +9,18 @@ use super::varint::{Malformed, Reader, Writer};
 
 /// Sparse index from sequence numbers to enqueued times: one entry of 16 bytes per second in which events came.
 ///
-/// Events of one entry expire with its first one, so up to a second early and never late.
+/// Events of one entry expire with its last one: never early, and less than a second late.
 #[derive(Debug, Default)]
 pub(crate) struct Times {
-    /// First sequence number and its exact time, both ascending.
+    /// The first sequence number of a second and the exact time of the last, both ascending.
     entries: VecDeque<(u64, Timestamp)>,
 }
 
-const GRANULARITY: Duration = Duration::from_secs(1);
-
 impl Times {
     pub(crate) fn push(&mut self, sequence: u64, time: Timestamp) {
-        let starts = self
-            .entries
-            .back()
-            .is_none_or(|(_, start)| time >= *start + GRANULARITY);
-        if starts {
-            self.entries.push_back((sequence, time));
+        match self.entries.back_mut() {
+            Some((_, last)) if second(*last) == second(time) => *last = time,
+            _ => self.entries.push_back((sequence, time)),
         }
     }
 
@@ -75,6 +70,10 @@ impl Times {
     }
 }
 
+fn second(time: Timestamp) -> i64 {
+    time.as_micros().div_euclid(1_000_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,21 +83,21 @@ mod tests {
     }
 
     #[test]
-    fn events_of_one_second_share_an_entry_and_expire_with_its_first() {
+    fn events_of_one_second_share_an_entry_and_expire_with_its_last() {
         let mut times = Times::default();
-        for (sequence, millis) in [(1, 500), (2, 1400), (3, 1500), (4, 9000)] {
+        for (sequence, millis) in [(1, 500), (2, 1000), (3, 1999), (4, 9000)] {
             times.push(sequence, at(millis));
         }
         assert_eq!(times.entries.len(), 3);
         assert_eq!(
-            [times.of(0), times.of(2), times.of(3)],
-            [None, Some(at(500)), Some(at(1500))]
+            [times.of(0), times.of(1), times.of(2), times.of(3)],
+            [None, Some(at(500)), Some(at(1999)), Some(at(1999))]
         );
         let minute = Duration::from_secs(60);
         let expired = |millis| times.expired_below(at(millis), minute, 5);
         assert_eq!(
-            [expired(60_499), expired(60_500), expired(61_500), expired(69_000)],
-            [0, 3, 4, 5]
+            [60_499, 60_500, 61_998, 61_999, 69_000].map(expired),
+            [0, 2, 2, 4, 5]
         );
     }
 

@@ -87,8 +87,16 @@ impl Fixture {
     }
 
     pub(super) async fn publish(&self, id: u64) {
+        self.publish_event(&event(id)).await;
+    }
+
+    pub(super) async fn publish_event(&self, event: &Event) {
         self.orders()
-            .publish(&Permit::internal(), &[event(id)], TraceContext::default())
+            .publish(
+                &Permit::internal(),
+                std::slice::from_ref(event),
+                TraceContext::default(),
+            )
             .await
             .expect("there is room");
     }
@@ -141,8 +149,17 @@ pub(super) fn event(id: u64) -> Event {
 }
 
 pub(super) fn typed(id: u64, type_: &str) -> Event {
+    with_data(id, type_, &format!(r#"{{"n":{id}}}"#))
+}
+
+/// An event that is longer than this.
+pub(super) fn long(id: u64, bytes: usize) -> Event {
+    with_data(id, "placed", &format!(r#""{}""#, "x".repeat(bytes)))
+}
+
+fn with_data(id: u64, type_: &str, data: &str) -> Event {
     let json =
-        format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"{type_}","data":{{"n":{id}}}}}"#);
+        format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"{type_}","data":{data}}}"#);
     Event::from_json(&Bytes::from(json)).expect("it is valid")
 }
 

@@ -167,68 +167,6 @@ async fn series_are_bounded_however_many_topics_there_are() {
 }
 
 #[tokio::test]
-async fn dead_letters_are_listed_shown_and_redriven() {
-    let fixture = Fixture::new().await;
-    for id in 1..=3 {
-        fixture.publish(id).await;
-    }
-    let received = fixture.receive(10).await;
-    fixture
-        .billing()
-        .reject(&Permit::internal(), tokens(&received))
-        .await
-        .unwrap();
-    fixture.log_settled().await;
-    let letters = fixture.broker.dead_letters("Dead").unwrap();
-    let listed = letters.list(&Permit::internal(), 10, None).await.unwrap();
-    assert_eq!(listed.len(), 3);
-    let shown = letters
-        .show(&Permit::internal(), listed[1].sequence)
-        .await
-        .unwrap();
-    assert!(
-        std::str::from_utf8(&shown.event)
-            .unwrap()
-            .contains(r#""deadletterreason":"Rejected""#)
-    );
-    let after = letters
-        .list(&Permit::internal(), 1, Some(listed[0].sequence))
-        .await
-        .unwrap();
-    assert_eq!(after[0].sequence, listed[1].sequence);
-    let one = Redrive::Sequences(vec![listed[2].sequence, model::SequenceNumber::new(999)]);
-    let results = letters.redrive(&Permit::internal(), one).await.unwrap();
-    assert_eq!(
-        [&results[0].1, &results[1].1],
-        [&Ok(()), &Err(RedriveError::NotFound)]
-    );
-    let rest = letters.redrive(&Permit::internal(), Redrive::All).await.unwrap();
-    assert!(rest.len() == 2 && rest.iter().all(|(_, result)| result.is_ok()));
-    assert!(
-        letters
-            .list(&Permit::internal(), 10, None)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(
-        letters
-            .show(&Permit::internal(), listed[1].sequence)
-            .await
-            .unwrap_err(),
-        Error::NotFound
-    );
-    let again = fixture.receive(10).await;
-    assert_eq!(
-        events(&again),
-        [event(3), event(1), event(2)]
-            .iter()
-            .map(|event| &event.json()[..])
-            .collect::<Vec<_>>()
-    );
-}
-
-#[tokio::test]
 async fn a_stopped_broker_says_so() {
     let fixture = Fixture::new().await;
     let (topic, subscription) = (fixture.orders(), fixture.billing());

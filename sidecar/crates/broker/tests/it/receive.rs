@@ -150,3 +150,61 @@ async fn a_lock_runs_out_by_itself() {
     assert_eq!(released, [Ok(())]);
     assert_eq!(fixture.receive(1).await[0].delivery_count, 3);
 }
+
+#[tokio::test]
+async fn a_receive_is_bounded_in_bytes_and_leaves_the_rest_as_it_was() {
+    let fixture = Fixture::new().await;
+    let half = usize::try_from(RECEIVE_BYTES_MAX.get()).unwrap() / 2;
+    let all = [1, 2, 3, 4, 5].map(|id| long(id, half - 1000));
+    for event in &all {
+        fixture.publish_event(event).await;
+    }
+    let first = fixture.receive(100).await;
+    let second = fixture.receive(100).await;
+    let third = fixture.receive(100).await;
+    for (received, expected) in [(&first, &all[..2]), (&second, &all[2..4]), (&third, &all[4..])] {
+        let expected: Vec<&[u8]> = expected.iter().map(|event| &event.json()[..]).collect();
+        // Nobody wants to read megabytes of difference.
+        assert!(events(received) == expected, "{} events", received.len());
+    }
+    let delivered = first.iter().chain(&second).chain(&third);
+    assert!(
+        delivered.map(|delivery| delivery.delivery_count).all(|count| count == 1),
+        "what did not fit was not delivered"
+    );
+    let settled = fixture
+        .billing()
+        .acknowledge(&Permit::internal(), tokens(&second))
+        .await
+        .unwrap();
+    assert_eq!(settled, [Ok(()), Ok(())]);
+}
+
+#[tokio::test]
+async fn an_event_longer_than_a_receive_may_be_is_received_alone() {
+    let fixture = Fixture::new().await;
+    let longer = usize::try_from(RECEIVE_BYTES_MAX.get()).unwrap() + 1;
+    for id in 1..=2 {
+        fixture.publish_event(&long(id, longer)).await;
+    }
+    for id in 1..=2 {
+        let received = fixture.receive(100).await;
+        assert!(events(&received) == [&long(id, longer).json()[..]], "{} events", received.len());
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_for_one_receiver_goes_to_the_one_who_waits() {
+    let fixture = Fixture::new().await;
+    let longer = usize::try_from(RECEIVE_BYTES_MAX.get()).unwrap() / 3 * 2;
+    for id in 1..=2 {
+        fixture.publish_event(&long(id, longer)).await;
+    }
+    let (permit, billing) = (Permit::internal(), fixture.billing());
+    let both = futures_util::future::join(
+        billing.receive(&permit, 10, MINUTE),
+        billing.receive(&permit, 10, MINUTE),
+    );
+    let (first, second) = both.await;
+    assert_eq!([first.unwrap().len(), second.unwrap().len()], [1, 1]);
+}

@@ -62,25 +62,15 @@ async fn a_snapshot_that_another_version_wrote_is_refused() {
 #[tokio::test]
 async fn a_busy_broker_leaves_snapshots_behind_and_comes_back_from_them() {
     let fixture = Fixture::new().await;
-    let big = format!(
-        r#"{{"specversion":"1.0","id":"big","source":"/s","type":"placed","data":"{}"}}"#,
-        "x".repeat(1_000_000)
-    );
-    let big = model::Event::from_json(&bytes::Bytes::from(big)).unwrap();
+    let big = long(1, 1_000_000);
     for _ in 0..40 {
-        let publish = fixture.orders();
-        publish
-            .publish(
-                &Permit::internal(),
-                std::slice::from_ref(&big),
-                TraceContext::default(),
-            )
-            .await
-            .unwrap();
+        fixture.publish_event(&big).await;
     }
     fixture.log_settled().await;
     let fixture = fixture.restart(false).await;
-    assert_eq!(fixture.receive(100).await.len(), 40);
+    for _ in 0..10 {
+        assert_eq!(fixture.receive(100).await.len(), 4);
+    }
     fixture.publish(1).await;
     assert_eq!(fixture.receive(100).await.len(), 1);
 }

@@ -110,22 +110,6 @@ impl Refusal {
         Self::new(StatusCode::URI_TOO_LONG, "UriTooLong", message)
     }
 
-    pub(crate) fn media_type(found: Option<&str>) -> Self {
-        let found = found.map_or_else(
-            || "no Content-Type".to_owned(),
-            |found| format!("Content-Type '{found}'"),
-        );
-        let message = format!(
-            "The request has {found} and no ce-id header. Send application/cloudevents+json for one event, \
-             application/cloudevents-batch+json for an array of events, or the event's attributes in ce- headers"
-        );
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UnsupportedMediaType",
-            message,
-        )
-    }
-
     pub(crate) fn body_too_large(limit: ByteCount) -> Self {
         Self::too_large(format!(
             "The request's body is larger than {limit}. Send several smaller requests"

@@ -23,10 +23,11 @@ pub enum Error {
     #[error("the batch is empty: it must hold at least one event")]
     EmptyBatch,
     #[error(
-        "unsupported content type `{0}`: use `application/cloudevents+json`, `application/cloudevents-batch+json`, \
-         or any other with the attributes in `ce-*` headers"
+        "the request has {} and no `ce-*` header: send `application/cloudevents+json` for one event, \
+         `application/cloudevents-batch+json` for an array of events, or the event's attributes in `ce-*` headers",
+        .0.as_ref().map_or_else(|| String::from("no content type"), |found| format!("content type `{found}`"))
     )]
-    ContentType(String),
+    ContentType(Option<String>),
 
     #[error("`{0}` attribute is required")]
     Missing(&'static str),

@@ -8,7 +8,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use model::cloud_event::{self, Limits};
+use model::cloud_event::{self, Limits, Mode};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ impl Vector {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()));
         let body = self.body();
-        let events = cloud_event::publish(headers, content_type, &body, &Limits::default())?;
+        let events = Mode::of(headers.clone(), content_type)?.read(headers, content_type, &body, &Limits::default())?;
         if self.verbatim {
             let inside = body.as_ptr_range();
             assert!(

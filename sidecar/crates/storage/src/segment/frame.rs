@@ -1,6 +1,6 @@
 //! One commit: what a single write and sync made durable.
 
-use super::record::{self, Decoded};
+use super::record;
 use super::{RECORD_HEADER_BYTES, SECTOR, u32_at, u64_at, whole_sectors};
 
 /// Length of what precedes the records of a commit.
@@ -125,27 +125,6 @@ fn seeded_checksum(nonce: u64, bytes: &[u8]) -> u32 {
 /// Adds the header of one more record to a body checksum that begins with 0.
 pub(crate) fn body_check(check: u32, record_header: &[u8]) -> u32 {
     crc32c::crc32c_append(check, &record_header[..RECORD_HEADER_BYTES])
-}
-
-/// The records of a commit's body with their offsets in it, as far as they verify one after the other.
-pub(crate) fn records(body: &[u8]) -> impl Iterator<Item = (usize, Decoded<'_>)> {
-    let mut offset = 0;
-    std::iter::from_fn(move || {
-        let decoded = record::decode(&body[offset..])?;
-        let at = offset;
-        offset += decoded.header.total_bytes();
-        Some((at, decoded))
-    })
-}
-
-/// Whether every record of the body is what was written.
-pub(crate) fn body_is_whole(header: &CommitHeader, body: &[u8]) -> bool {
-    let mut seen = (0u32, 0usize, 0u32);
-    for (at, decoded) in records(body) {
-        let check = body_check(seen.2, &body[at..]);
-        seen = (seen.0 + 1, at + decoded.header.total_bytes(), check);
-    }
-    seen == (header.records, header.body_bytes as usize, header.body_check)
 }
 
 /// What a walk over raw bytes of a segment meets next.

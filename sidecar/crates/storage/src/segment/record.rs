@@ -68,6 +68,8 @@ impl RecordHeader {
 pub(crate) struct Decoded<'a> {
     pub(crate) header: RecordHeader,
     pub(crate) payload: &'a [u8],
+    /// All of it as it lies there.
+    pub(crate) bytes: &'a [u8],
 }
 
 /// Header with checksum, ready to be followed by the payload.
@@ -89,9 +91,14 @@ pub(crate) fn encode_header(record: &Record<'_>, mark: Mark) -> [u8; RECORD_HEAD
 /// The record at the start of `bytes`, if it is whole and its checksum holds.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Decoded<'_>> {
     let header = decode_header(bytes)?;
-    let payload = bytes.get(RECORD_HEADER_BYTES..header.total_bytes())?;
+    let bytes = bytes.get(..header.total_bytes())?;
+    let payload = &bytes[RECORD_HEADER_BYTES..];
     let checksum = crc32c::crc32c_append(crc32c::crc32c(&bytes[..40]), payload);
-    (checksum == u32_at(bytes, 40)).then_some(Decoded { header, payload })
+    (checksum == u32_at(bytes, 40)).then_some(Decoded {
+        header,
+        payload,
+        bytes,
+    })
 }
 
 /// The header at the start of `bytes`, not verified: enough to step over a record that nobody asked for.

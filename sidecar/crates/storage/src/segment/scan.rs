@@ -1,17 +1,19 @@
 //! A walk over the commits of one segment, through torn tails and damage.
 
+use std::io;
+
 use super::frame::{self, CommitHeader};
 use super::record::{self, Decoded};
-use super::{COMMIT_HEADER_BYTES, DATA_START, SECTOR, SegmentHeader};
+use super::source::{PIECE, Source};
+use super::{COMMIT_HEADER_BYTES, DATA_START, RECORD_HEADER_BYTES, SECTOR, SegmentHeader};
+use crate::RECORD_BYTES_MAX;
 
 /// What a scan meets.
 pub(crate) enum Found<'a> {
-    /// A commit that is what was written; `offset` is that of its first record in the segment.
-    Commit {
-        header: CommitHeader,
-        offset: usize,
-        body: &'a [u8],
-    },
+    /// A commit that is what was written; its records follow.
+    Commit(CommitHeader),
+    /// A record of that commit; `offset` is its place in the segment.
+    Record { offset: usize, record: Decoded<'a> },
     /// A record that verifies inside a commit that does not.
     Salvaged { offset: usize, record: Decoded<'a> },
     /// A commit that was durable once and is not what was written any more. Follows what was salvaged of it.
@@ -46,13 +48,16 @@ pub(crate) enum Trust {
     AnyLife,
 }
 
-/// Walks over `bytes`, a whole segment or the start of one, and shows what it finds in order.
+/// Walks over a whole segment or the start of one, and shows what it finds in order.
+///
+/// # Errors
+/// When the source cannot be read.
 pub(crate) fn scan(
-    bytes: &[u8],
+    source: &mut dyn Source,
     segment: &SegmentHeader,
     trust: Trust,
     visit: &mut dyn FnMut(Found<'_>),
-) -> Tail {
+) -> io::Result<Tail> {
     let mut tail = Tail {
         offset: DATA_START,
         number: 0,
@@ -62,28 +67,38 @@ pub(crate) fn scan(
         torn: false,
     };
     loop {
-        match read_commit(bytes, segment, trust, &tail) {
-            Read::Whole {
-                header,
-                checksum,
-                body,
-            } => {
-                let offset = tail.offset + COMMIT_HEADER_BYTES;
-                visit(Found::Commit { header, offset, body });
+        match read_commit(source, segment, trust, &tail)? {
+            Read::Whole { header, checksum } => {
+                show(source, &header, tail.offset + COMMIT_HEADER_BYTES, visit)?;
                 tail.pass(header, checksum);
             }
             Read::Not { torn } => {
-                let Some((offset, later)) = later_commit(bytes, segment, &tail) else {
+                let Some((offset, later)) = later_commit(source, segment, &tail)? else {
                     tail.torn = torn;
-                    return tail;
+                    return Ok(tail);
                 };
-                salvage(bytes, tail.offset, offset, visit);
+                salvage(source, tail.offset, offset, visit)?;
                 visit(Found::Damage);
                 // What was chained to the damaged header can only be believed.
                 tail.resume_at(offset, &later);
             }
         }
     }
+}
+
+fn show(
+    source: &mut dyn Source,
+    header: &CommitHeader,
+    body: usize,
+    visit: &mut dyn FnMut(Found<'_>),
+) -> io::Result<()> {
+    visit(Found::Commit(*header));
+    let (mut offset, end) = (body, body + header.body_bytes as usize);
+    while let Some(record) = read_record(source, offset, end)? {
+        visit(Found::Record { offset, record });
+        offset += record.header.total_bytes();
+    }
+    Ok(())
 }
 
 impl Tail {
@@ -103,36 +118,63 @@ impl Tail {
     }
 }
 
-enum Read<'a> {
-    Whole {
-        header: CommitHeader,
-        checksum: u32,
-        body: &'a [u8],
-    },
-    Not {
-        torn: bool,
-    },
+enum Read {
+    Whole { header: CommitHeader, checksum: u32 },
+    Not { torn: bool },
 }
 
-fn read_commit<'a>(bytes: &'a [u8], segment: &SegmentHeader, trust: Trust, tail: &Tail) -> Read<'a> {
-    let Some(rest) = bytes.get(tail.offset..) else {
-        return Read::Not { torn: false };
+fn read_commit(
+    source: &mut dyn Source,
+    segment: &SegmentHeader,
+    trust: Trust,
+    tail: &Tail,
+) -> io::Result<Read> {
+    let Some(start) = source.bytes(tail.offset, COMMIT_HEADER_BYTES)? else {
+        return Ok(Read::Not { torn: false });
     };
-    let Some((header, checksum)) = decode(rest, segment, trust) else {
-        let torn = CommitHeader::resembles(rest, segment.sequence, tail.number, tail.chain);
-        return Read::Not { torn };
+    let Some((header, checksum)) = decode(start, segment, trust) else {
+        let torn = CommitHeader::resembles(start, segment.sequence, tail.number, tail.chain);
+        return Ok(Read::Not { torn });
     };
     if !follows(&header, segment, trust, tail) {
-        return Read::Not { torn: false };
+        return Ok(Read::Not { torn: false });
     }
-    match body_of(rest, &header) {
-        Some(body) if frame::body_is_whole(&header, body) => Read::Whole {
-            header,
-            checksum,
-            body,
-        },
-        _ => Read::Not { torn: true },
+    // In one piece if it is no longer than that: its records are looked at twice.
+    let length = COMMIT_HEADER_BYTES + header.body_bytes as usize;
+    source.bytes(tail.offset, length.min(PIECE))?;
+    Ok(match body_is_whole(source, &header, tail.offset + COMMIT_HEADER_BYTES)? {
+        true => Read::Whole { header, checksum },
+        false => Read::Not { torn: true },
+    })
+}
+
+/// Whether every record of the body is what was written.
+fn body_is_whole(source: &mut dyn Source, header: &CommitHeader, body: usize) -> io::Result<bool> {
+    let end = body + header.body_bytes as usize;
+    let (mut records, mut offset, mut check) = (0, body, 0);
+    while let Some(record) = read_record(source, offset, end)? {
+        check = frame::body_check(check, record.bytes);
+        records += 1;
+        offset += record.header.total_bytes();
     }
+    Ok((records, offset, check) == (header.records, end, header.body_check))
+}
+
+/// The record at `offset`, if it is whole, ends at `end` at the latest, and its checksum holds.
+fn read_record(source: &mut dyn Source, offset: usize, end: usize) -> io::Result<Option<Decoded<'_>>> {
+    if offset + RECORD_HEADER_BYTES > end {
+        return Ok(None);
+    }
+    let header = source.bytes(offset, RECORD_HEADER_BYTES)?;
+    let Some(header) = header.and_then(record::decode_header) else {
+        return Ok(None);
+    };
+    let length = header.total_bytes();
+    // A length that nobody writes is damage, and not worth the memory.
+    if offset + length > end || header.payload_bytes as usize > RECORD_BYTES_MAX {
+        return Ok(None);
+    }
+    Ok(source.bytes(offset, length)?.and_then(record::decode))
 }
 
 fn decode(bytes: &[u8], segment: &SegmentHeader, trust: Trust) -> Option<(CommitHeader, u32)> {
@@ -157,36 +199,38 @@ fn follows(header: &CommitHeader, segment: &SegmentHeader, trust: Trust, tail: &
     }
 }
 
-fn body_of<'a>(bytes: &'a [u8], header: &CommitHeader) -> Option<&'a [u8]> {
-    let body = bytes.get(COMMIT_HEADER_BYTES..)?;
-    body.get(..header.body_bytes as usize)
-}
-
 /// The next commit of this life behind a place where none verifies. If there is one, that place was durable: a commit is
 /// only written after the sync of the one before.
-fn later_commit(bytes: &[u8], segment: &SegmentHeader, tail: &Tail) -> Option<(usize, CommitHeader)> {
+fn later_commit(
+    source: &mut dyn Source,
+    segment: &SegmentHeader,
+    tail: &Tail,
+) -> io::Result<Option<(usize, CommitHeader)>> {
     let mut offset = tail.offset + SECTOR;
-    while let Some(rest) = bytes.get(offset..) {
-        if rest.len() < COMMIT_HEADER_BYTES {
-            return None;
-        }
-        if let Some((header, _)) = CommitHeader::decode(rest, segment.nonce)
+    while let Some(start) = source.bytes(offset, COMMIT_HEADER_BYTES)? {
+        if let Some((header, _)) = CommitHeader::decode(start, segment.nonce)
             && header.segment == segment.sequence
             && header.number > tail.number
             && header.epoch >= tail.epoch
         {
-            return Some((offset, header));
+            return Ok(Some((offset, header)));
         }
         offset += SECTOR;
     }
-    None
+    Ok(None)
 }
 
 /// Shows the records between two offsets that still verify, from the first on until one does not.
-pub(crate) fn salvage(bytes: &[u8], from: usize, until: usize, visit: &mut dyn FnMut(Found<'_>)) {
+pub(crate) fn salvage(
+    source: &mut dyn Source,
+    from: usize,
+    until: usize,
+    visit: &mut dyn FnMut(Found<'_>),
+) -> io::Result<()> {
     let mut offset = from + COMMIT_HEADER_BYTES;
-    while let Some(record) = bytes.get(offset..until).and_then(record::decode) {
+    while let Some(record) = read_record(source, offset, until)? {
         visit(Found::Salvaged { offset, record });
         offset += record.header.total_bytes();
     }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use model::SequenceNumber;
+use model::{ByteCount, SequenceNumber};
 use storage::conformance::{append, kept, payload, stream};
 use storage::embedded::Options;
 use storage::faulty::{Faults, FaultyDisk};
@@ -15,7 +15,11 @@ use crate::common::{metric, open, small};
 
 /// Publishes until it is refused; gives back the next number and why.
 async fn fill(log: &dyn Log) -> (u64, Full) {
-    let mut sequence = 0;
+    fill_from(log, 0).await
+}
+
+async fn fill_from(log: &dyn Log, first: u64) -> (u64, Full) {
+    let mut sequence = first;
     loop {
         let bytes = footprint(payload(stream(1), sequence).len());
         match log.reserve(Class::Publish, stream(1), bytes) {
@@ -34,7 +38,7 @@ async fn fill(log: &dyn Log) -> (u64, Full) {
 async fn a_full_log_refuses_publishes_and_still_commits_settlements() {
     let disk = ShadowDisk::default();
     let options = Options {
-        stream_quota: Some(model::ByteCount::gib(1)),
+        stream_quota: Some(ByteCount::gib(1)),
         ..small(10)
     };
     let capacity = options.capacity.get();
@@ -51,7 +55,7 @@ async fn a_full_log_refuses_publishes_and_still_commits_settlements() {
     assert!(disk.bytes() <= capacity, "{} of {capacity}", disk.bytes());
     assert!(metric(&opened.registry, "weft_storage_refused_total{reason=\"log\"}") > 0.0);
     let found = log
-        .read(stream(1), (0..published).map(SequenceNumber::new).collect())
+        .read(stream(1), (0..published).map(SequenceNumber::new).collect(), ByteCount(u64::MAX))
         .await
         .unwrap();
     assert!(
@@ -77,12 +81,44 @@ async fn a_full_log_refuses_publishes_and_still_commits_settlements() {
 }
 
 #[tokio::test]
+async fn a_full_log_that_grows_takes_new_data_at_once_and_stays_within_the_new_size() {
+    let disk = ShadowDisk::default();
+    let opened = open(Arc::new(disk.clone()), small(10));
+    opened.replay.finish();
+    let log = opened.log;
+    let (published, full) = fill(&*log).await;
+    assert_eq!(full, Full::Log);
+
+    let grown = small(20).capacity;
+    log.grow(grown);
+    log.grow(small(5).capacity);
+    assert_eq!(log.usage().capacity, grown, "it does not shrink while it is open");
+    let (more, full) = fill_from(&*log, published).await;
+    assert_eq!(full, Full::Log);
+    assert!(
+        more >= published * 2,
+        "{published} events before, {more} after"
+    );
+    assert!(disk.bytes() > small(10).capacity.get() && disk.bytes() <= grown.get());
+    assert!(metric(&opened.registry, "weft_storage_capacity_bytes") > 0.0);
+    let found = log
+        .read(stream(1), (0..more).map(SequenceNumber::new).collect(), ByteCount(u64::MAX))
+        .await
+        .unwrap();
+    assert!(
+        (0..more)
+            .zip(found)
+            .all(|(sequence, found)| found == kept(stream(1), sequence))
+    );
+}
+
+#[tokio::test]
 async fn a_device_without_room_is_a_full_log_and_no_failure() {
     let faults = Arc::new(Faults::default());
     faults.room.store(5 * (64 << 10), Ordering::Release);
     let disk = FaultyDisk::new(Arc::new(ShadowDisk::default()), faults);
     let options = Options {
-        stream_quota: Some(model::ByteCount::gib(1)),
+        stream_quota: Some(ByteCount::gib(1)),
         ..small(40)
     };
     let opened = open(Arc::new(disk), options);
@@ -107,7 +143,7 @@ async fn a_device_without_room_is_a_full_log_and_no_failure() {
 #[tokio::test]
 async fn a_stream_that_holds_its_quota_is_refused_and_others_are_not() {
     let options = Options {
-        stream_quota: Some(model::ByteCount::kib(64)),
+        stream_quota: Some(ByteCount::kib(64)),
         ..small(20)
     };
     let opened = open(Arc::new(ShadowDisk::default()), options);

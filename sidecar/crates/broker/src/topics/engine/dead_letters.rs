@@ -2,20 +2,23 @@
 
 use bytes::Bytes;
 use model::cloud_event::Value;
-use model::{Event, Timestamp, Uid};
+use model::{Event, Timestamp, Uid, json};
+
+use storage::Class;
 
 use super::{Engine, Incoming};
+use crate::{Error, RedriveError};
 use crate::topics::effects::Place;
 use crate::topics::event_record::{self, Origin};
-use crate::topics::filter::{Matches, Members, Scratch};
+use crate::topics::filter::{Matches, Scratch, SubscriptionIndex};
 use crate::topics::in_flight::{Reason, Slot, State};
 use crate::topics::journal;
 use crate::topics::runs::Runs;
 use crate::topics::stream::Stream;
-use crate::topics::subscription::Subscription;
+use crate::topics::subscription::{Moving, Subscription};
 use crate::topics::varint::Writer;
 
-/// Events that are moved in one commit.
+/// Events that are read at once to be moved.
 const BATCH: usize = 64;
 
 /// The attributes that a dead letter carries beside those of the event.
@@ -28,17 +31,16 @@ const ATTRIBUTES: [&str; 6] = [
     "publishutc",
 ];
 
-/// Payloads of parked events: what the log has of them.
+/// Parked events with what the log has of them.
 pub(crate) type MovedLetters = Vec<(u64, Option<(Timestamp, Bytes)>)>;
 
-/// A move that is worked out but not done.
+/// The move of one event that is worked out but not done.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     place: Place,
-    /// None: there is no destination any more, the events are dropped.
-    target: Option<Uid>,
-    letters: Vec<Incoming>,
-    settled: Vec<u64>,
+    sequence: u64,
+    /// None if there is no destination any more or the event cannot be read: it is dropped.
+    letter: Option<(Uid, Incoming)>,
 }
 
 /// One dead letter on its way back.
@@ -53,255 +55,190 @@ pub(crate) struct Redriven {
 }
 
 impl Prepared {
-    /// Where room is to be reserved, and how much.
-    pub(crate) fn room(&self) -> (Uid, usize) {
-        let letters: usize = self
-            .letters
-            .iter()
-            .map(|letter| storage::footprint(letter.payload.len()))
-            .sum();
-        let settlement = storage::footprint(journal::bytes_max(self.settled.len()));
-        (self.target.unwrap_or(self.place.topic), letters + settlement)
+    /// Where room is to be reserved, for what, and how much.
+    pub(crate) fn room(&self) -> (Uid, Class, usize) {
+        let settlement = storage::footprint(journal::bytes_max(1));
+        match &self.letter {
+            Some((target, letter)) => {
+                let record = storage::footprint(letter.payload.len());
+                (*target, Class::Publish, record + settlement)
+            }
+            None => (self.place.topic, Class::Settle, settlement),
+        }
     }
 
-    pub(crate) fn has_letters(&self) -> bool {
-        !self.letters.is_empty()
+    /// Where the letter goes, and its record.
+    pub(crate) fn letter(&self) -> Option<(Uid, &Bytes)> {
+        let (target, letter) = self.letter.as_ref()?;
+        Some((*target, &letter.payload))
     }
 }
 
 impl Engine {
-    /// The parked events that are to be read next.
-    pub(crate) fn begin_move(&mut self, place: Place) -> Vec<u64> {
-        let stream = self.streams.get(&place.topic);
-        let subscription = stream.and_then(|stream| stream.subscription(place.subscription));
-        subscription
-            .into_iter()
-            .flat_map(parked)
-            .map(|(slot, _)| slot.sequence)
-            .take(BATCH)
-            .collect()
-    }
-
-    /// Works out the dead letters. None while the destination is not declared: they wait for the next
+    /// The parked events that are to be read next. None while their destination is not declared: they wait for the next
     /// [`Engine::configure`].
-    pub(crate) fn prepare_move(&mut self, place: Place, read: MovedLetters) -> Option<Prepared> {
-        let prepared = self.try_prepare(place, read);
-        if prepared.is_none() {
-            self.end_move(place);
+    pub(crate) fn begin_move(&mut self, place: Place) -> Option<Vec<u64>> {
+        let sequences = self.movable(place);
+        if sequences.is_none() {
+            self.set_moving(place, Moving::Not);
         }
-        prepared
+        sequences
     }
 
-    fn try_prepare(&self, place: Place, read: MovedLetters) -> Option<Prepared> {
+    fn movable(&self, place: Place) -> Option<Vec<u64>> {
+        let subscription = self.streams.get(&place.topic)?.subscription(place.subscription)?;
+        if let Some(target) = subscription.rules?.dead_letter {
+            self.streams.get(&target).filter(|stream| stream.is_open())?;
+        }
+        let is_parked = |slot: &&Slot| matches!(slot.state(), State::Parked(_));
+        let parked = subscription.in_flight.iter().filter(is_parked);
+        Some(parked.map(|slot| slot.sequence).take(BATCH).collect())
+    }
+
+    /// Works out one dead letter. None if it is not parked any more, or its destination is not declared any more.
+    pub(crate) fn prepare_move(
+        &self,
+        place: Place,
+        sequence: u64,
+        payload: Option<(Timestamp, Bytes)>,
+    ) -> Option<Prepared> {
         let source = self.streams.get(&place.topic)?;
         let subscription = source.subscription(place.subscription)?;
-        let mut prepared = Prepared {
-            place,
-            target: subscription.rules?.dead_letter,
-            letters: Vec::new(),
-            settled: Vec::new(),
+        let position = subscription.in_flight.find(sequence)?;
+        let slot = *subscription.in_flight.at(position);
+        let State::Parked(reason) = slot.state() else {
+            return None;
         };
-        let target = match prepared.target {
+        let target = match subscription.rules?.dead_letter {
             Some(target) => Some(self.streams.get(&target).filter(|stream| stream.is_open())?),
             None => None,
         };
-        for (sequence, payload) in read {
-            let Some((slot, reason)) = parked(subscription).find(|(slot, _)| slot.sequence == sequence)
-            else {
-                continue;
+        // An event that the log cannot read any more is dropped here; the shell has logged it.
+        let letter = target.zip(payload).and_then(|(target, (published, record))| {
+            let facts = Facts {
+                source,
+                subscription,
+                slot,
+                reason,
+                published,
             };
-            prepared.settled.push(sequence);
-            // An event that the log cannot read any more is dropped here; the shell has logged it.
-            if let (Some(target), Some((published, record))) = (target, payload) {
-                let facts = Facts {
-                    source,
-                    subscription,
-                    slot,
-                    reason,
-                    published,
-                };
-                prepared.letters.extend(facts.letter(target, &record));
-            }
-        }
-        Some(prepared)
+            Some((target.uid, facts.letter(target, &record)?))
+        });
+        Some(Prepared {
+            place,
+            sequence,
+            letter,
+        })
     }
 
-    /// Appends the dead letters and settles their source, in one atomic group.
+    /// Appends the dead letter and settles its source, in one atomic group.
     ///
     /// Room: [`Prepared::room`].
     pub(crate) fn finish_move(&mut self, prepared: Prepared, now: Timestamp) {
         let Prepared {
             place,
-            target,
-            letters,
-            settled,
+            sequence,
+            letter,
         } = prepared;
-        let mut touched = Matches::new();
-        let count = letters.len();
-        if let Some(stream) = target.and_then(|target| self.streams.get_mut(&target)) {
-            for letter in letters {
-                stream.add_event(&letter.matches, letter.payload, now, &mut self.effects);
-                touched.extend(letter.matches);
+        let moved = usize::from(letter.is_some());
+        if let Some((target, letter)) = letter
+            && let Some(stream) = self.streams.get_mut(&target)
+        {
+            stream.add_event(&letter.matches, letter.payload, now, &mut self.effects);
+            for subscription in letter.matches {
+                self.touched(Place {
+                    topic: target,
+                    subscription,
+                });
             }
         }
-        self.settle_parked(place, settled, count, now);
-        touched.sort_unstable();
-        touched.dedup();
-        for subscription in touched {
-            self.touched(Place {
-                topic: target.unwrap_or(place.topic),
-                subscription,
-            });
-        }
-        self.end_move(place);
-        self.move_later(place, now);
-    }
-
-    fn settle_parked(&mut self, place: Place, settled: Vec<u64>, moved: usize, now: Timestamp) {
-        let Some(stream) = self.streams.get_mut(&place.topic) else {
-            return;
-        };
-        let Some(subscription) = stream.subscription_mut(place.subscription) else {
-            return;
-        };
-        let events: Runs = settled
-            .into_iter()
-            .filter(|sequence| subscription.remove(*sequence))
-            .collect();
-        subscription.in_flight.compact();
-        subscription.counts.dead_lettered.add(moved);
-        if !events.is_empty() {
+        if let Some(stream) = self.streams.get_mut(&place.topic)
+            && let Some(subscription) = stream.subscription_mut(place.subscription)
+            && subscription.remove(sequence)
+        {
+            subscription.in_flight.compact();
+            subscription.counts.dead_lettered.add(moved);
+            let events = Runs::from_iter([sequence]);
             stream.settled(place.subscription, events, now, &mut self.effects);
         }
     }
 
-    fn end_move(&mut self, place: Place) {
-        let stream = self.streams.get_mut(&place.topic);
-        if let Some(subscription) = stream.and_then(|stream| stream.subscription_mut(place.subscription)) {
-            subscription.moving = false;
-        }
-    }
-
-    /// Goes on with what is parked, or expired and not yet parked: at the latest at `time`.
-    fn move_later(&mut self, place: Place, time: Timestamp) {
-        let stream = self.streams.get_mut(&place.topic);
-        if let Some(subscription) = stream.and_then(|stream| stream.subscription_mut(place.subscription)) {
-            subscription.wake_at(time);
+    /// All that was read is moved; goes on with what is parked, or expired and not yet parked.
+    pub(crate) fn end_move(&mut self, place: Place, now: Timestamp) {
+        if let Some(subscription) = self.set_moving(place, Moving::Not) {
+            subscription.wake_at(now);
         }
         self.touched(place);
     }
 
     /// There was no room for the dead letters: the wake-up at `time` tries again.
     pub(crate) fn move_refused(&mut self, place: Place, time: Timestamp) {
-        self.end_move(place);
-        let stream = self.streams.get_mut(&place.topic);
-        if let Some(subscription) = stream.and_then(|stream| stream.subscription_mut(place.subscription)) {
+        if let Some(subscription) = self.set_moving(place, Moving::Refused) {
             subscription.wake_at(time);
-            // Only the timer: `touched` would try again at once.
-            self.wake_later(place.topic, super::Target::Subscription(place.subscription), time);
+            self.touched(place);
         }
     }
 
-    /// Gives dead letters of `topic` back to subscriptions of one source topic. Returns, for each, whether it went.
+    fn set_moving(&mut self, place: Place, moving: Moving) -> Option<&mut Subscription> {
+        let stream = self.streams.get_mut(&place.topic)?;
+        let subscription = stream.subscription_mut(place.subscription)?;
+        subscription.moving = moving;
+        Some(subscription)
+    }
+
+    /// Gives a dead letter of `topic` back to the subscription of the topic `source` that it came from.
     ///
     /// Room, in the source topic: [`Engine::redrive_bytes`].
     pub(crate) fn redrive(
         &mut self,
         topic: Uid,
         source: Uid,
-        letters: &[Redriven],
-        now: Timestamp,
-    ) -> Result<Vec<Result<(), crate::RedriveError>>, crate::Error> {
-        let index = self.open(topic)?.dead_letters.ok_or(crate::Error::NotFound)?;
-        let place = Place {
-            topic,
-            subscription: index,
-        };
-        let results = letters
-            .iter()
-            .map(|letter| self.redrive_one(place, source, letter, now))
-            .collect();
-        self.record_redriven(place, letters, &results, now);
-        Ok(results)
-    }
-
-    fn redrive_one(
-        &mut self,
-        place: Place,
-        source: Uid,
         letter: &Redriven,
         now: Timestamp,
-    ) -> Result<(), crate::RedriveError> {
-        let destination = self.open(source).ok().and_then(|stream| {
-            let origin =
-                |each: &&Subscription| each.uid == letter.origin.subscription && each.rules.is_some();
-            stream
-                .existing()
-                .find(origin)
-                .map(|subscription| subscription.index)
-        });
-        let destination = destination.ok_or(crate::RedriveError::SourceGone)?;
-        let queue = self.streams.get_mut(&place.topic);
-        let queue = queue.and_then(|stream| stream.subscription_mut(place.subscription));
-        if !queue.is_some_and(|queue| queue.remove(letter.sequence)) {
-            return Err(crate::RedriveError::NotFound);
+    ) -> Result<(), RedriveError> {
+        let queue = self.dead_letters(topic).map_err(|_| RedriveError::NotFound)?;
+        let destination = self.origin(source, letter).ok_or(RedriveError::SourceGone)?;
+        let stream = self.open(topic).map_err(|_| RedriveError::NotFound)?;
+        let letters = stream.subscription_mut(queue);
+        if !letters.is_some_and(|letters| letters.remove(letter.sequence)) {
+            return Err(RedriveError::NotFound);
         }
+        let settled = Runs::from_iter([letter.sequence]);
         let mut writer = Writer::with_capacity(letter.json.len() + event_record::header_bytes_max(1));
         event_record::encode(&mut writer, &[destination], None, &letter.json);
-        if let Some(stream) = self.streams.get_mut(&source) {
-            stream.add_event(
-                &[destination],
-                Bytes::from(writer.finish()),
-                now,
-                &mut self.effects,
-            );
+        let payload = Bytes::from(writer.finish());
+        let Self { streams, effects, .. } = self;
+        if let Some(stream) = streams.get_mut(&source) {
+            stream.add_event(&[destination], payload, now, effects);
         }
-        self.touched(Place {
-            topic: source,
-            subscription: destination,
-        });
+        if let Some(stream) = streams.get_mut(&topic) {
+            stream.settled(queue, settled, now, effects);
+        }
+        for (topic, subscription) in [(source, destination), (topic, queue)] {
+            self.touched(Place { topic, subscription });
+        }
         Ok(())
     }
 
-    fn record_redriven(
-        &mut self,
-        place: Place,
-        letters: &[Redriven],
-        results: &Vec<Result<(), crate::RedriveError>>,
-        now: Timestamp,
-    ) {
-        let went = letters.iter().zip(results).filter(|(_, result)| result.is_ok());
-        let mut went: Vec<u64> = went.map(|(letter, _)| letter.sequence).collect();
-        went.sort_unstable();
-        if !went.is_empty()
-            && let Some(stream) = self.streams.get_mut(&place.topic)
-        {
-            stream.settled(
-                place.subscription,
-                went.into_iter().collect(),
-                now,
-                &mut self.effects,
-            );
-        }
-        self.touched(place);
+    /// The queue of the topic's dead letters.
+    pub(crate) fn dead_letters(&mut self, topic: Uid) -> Result<SubscriptionIndex, Error> {
+        self.open(topic)?.dead_letters.ok_or(Error::NotFound)
     }
 
-    pub(crate) fn redrive_bytes(letters: &[Redriven]) -> usize {
-        let events = letters
-            .iter()
-            .map(|letter| storage::footprint(letter.json.len() + event_record::header_bytes_max(1)));
-        events.sum::<usize>() + storage::footprint(journal::bytes_max(letters.len()))
+    /// The subscription that a letter came from, if it is declared.
+    fn origin(&mut self, source: Uid, letter: &Redriven) -> Option<SubscriptionIndex> {
+        let stream = self.open(source).ok()?;
+        let origin = letter.origin.subscription;
+        let mut found = stream.existing().filter(|each| each.rules.is_some());
+        found
+            .find(|each| each.uid == origin)
+            .map(|subscription| subscription.index)
     }
-}
 
-fn parked(subscription: &Subscription) -> impl Iterator<Item = (Slot, Reason)> {
-    subscription
-        .in_flight
-        .iter()
-        .filter_map(|slot| match slot.state() {
-            State::Parked(reason) => Some((*slot, reason)),
-            _ => None,
-        })
+    pub(crate) fn redrive_bytes(letter: &Redriven) -> usize {
+        storage::footprint(letter.json.len() + event_record::header_bytes_max(1))
+            + storage::footprint(journal::bytes_max(1))
+    }
 }
 
 /// What a dead letter tells about its past.
@@ -364,7 +301,8 @@ impl Facts<'_> {
             ("deliveryresult", text(result)),
             ("publishutc", text(&published)),
         ];
-        if self.slot.attempted > 0 {
+        // An attempt that did not reach anybody was none.
+        if self.slot.delivery_count > 0 {
             attributes.push(("deliveryattemptutc", text(&attempted)));
         }
         let event = Event::from_json(&json).and_then(|event| event.with_extensions(&attributes));
@@ -379,17 +317,17 @@ impl Facts<'_> {
 }
 
 /// The event as it was before it became a dead letter.
-pub(crate) fn without_attributes(json: &Bytes) -> Bytes {
-    let mut kept = Vec::with_capacity(json.len());
+pub(crate) fn without_attributes(event: &Bytes) -> Bytes {
+    let mut kept = Vec::with_capacity(event.len());
     kept.push(b'{');
-    for (name, value) in Members::of(json).into_iter().flatten() {
+    for (name, value) in json::members(event) {
         if ATTRIBUTES.contains(&&*name) {
             continue;
         }
         if kept.len() > 1 {
             kept.push(b',');
         }
-        kept.extend_from_slice(&serde_json::to_vec(&*name).expect("a string is always JSON"));
+        json::write_string(&mut kept, &name);
         kept.push(b':');
         kept.extend_from_slice(value);
     }

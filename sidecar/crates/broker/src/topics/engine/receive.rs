@@ -7,6 +7,7 @@ use crate::Error;
 use crate::topics::effects::{Answer, Delivered, Place, ReceiverId};
 use crate::topics::filter::SubscriptionIndex;
 use crate::topics::journal::{self, Step};
+use crate::topics::runs::Runs;
 use crate::topics::stream::Stream;
 use crate::topics::subscription::{RECEIVERS_MAX, Receiver};
 
@@ -143,11 +144,14 @@ impl Engine {
         let Some(subscription) = stream.subscription_mut(place.subscription) else {
             return;
         };
-        let gone = events
+        let gone: Runs = events
             .iter()
             .copied()
             .filter(|sequence| subscription.remove(*sequence))
             .collect();
+        if gone.is_empty() {
+            return;
+        }
         subscription.in_flight.compact();
         stream.settled(place.subscription, gone, now, effects);
         self.touched(place);

@@ -1,6 +1,6 @@
 //! Keys of filters, and finding their values in an event.
 
-use super::json::Members;
+use model::json;
 
 /// What a filter looks at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,20 +59,22 @@ impl Keys {
         }
     }
 
-    /// The raw value of every key, by position.
+    /// The raw value of every key, by position. Of duplicate members the first counts.
     pub(super) fn extract<'e>(&self, event: &'e [u8]) -> Vec<Option<&'e [u8]>> {
         let mut values = vec![None; self.count];
-        let mut missing = self.attributes.len() + usize::from(self.data.is_some());
-        for (name, value) in Members::of(event).into_iter().flatten() {
+        let mut data = self.data.as_ref();
+        let mut missing = self.attributes.len() + usize::from(data.is_some());
+        for (name, value) in json::members(event) {
             if missing == 0 {
                 break;
             }
-            if let Some((_, position)) = self.attributes.iter().find(|(attribute, _)| *attribute == *name) {
-                values[*position] = Some(value);
-                missing -= 1;
-            } else if name == "data"
-                && let Some(node) = &self.data
-            {
+            let attribute = self.attributes.iter().find(|(attribute, _)| *attribute == *name);
+            if let Some((_, position)) = attribute {
+                if values[*position].is_none() {
+                    values[*position] = Some(value);
+                    missing -= 1;
+                }
+            } else if let Some(node) = data.take_if(|_| name == "data") {
                 node.extract(value, &mut values);
                 missing -= 1;
             }
@@ -108,7 +110,7 @@ impl Node {
             return;
         }
         let mut seen = vec![false; missing];
-        for (name, value) in Members::of(value).into_iter().flatten() {
+        for (name, value) in json::members(value) {
             let child = self.children.iter().position(|(step, _)| *step == *name);
             let Some(child) = child.filter(|child| !seen[*child]) else {
                 continue;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{self, Elements};
+use model::json::{self, Elements};
 
 /// One comparable value.
 #[derive(Debug, PartialEq)]
@@ -29,7 +29,7 @@ impl<'a> Value<'a> {
         match raw.and_then(|raw| Some((raw, raw.first()?))) {
             None | Some((_, b'n')) => Self::Missing,
             Some((_, b'{')) => Self::Object,
-            Some((raw, b'[')) => Self::Array(Elements::of(raw)),
+            Some((raw, b'[')) => Self::Array(json::elements(raw)),
             Some((raw, _)) => Scalar::of(raw).map_or(Self::Object, Self::Scalar),
         }
     }

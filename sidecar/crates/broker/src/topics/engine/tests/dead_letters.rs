@@ -208,7 +208,7 @@ fn letters_without_room_are_tried_again_later() {
         .unwrap()
         .remove(0)
         .unwrap();
-    assert_eq!(queue.engine.begin_move(place), [1]);
+    assert_eq!(queue.engine.begin_move(place).unwrap(), [1]);
     queue
         .engine
         .move_refused(place, queue.now + Duration::from_secs(1));

@@ -11,7 +11,7 @@ use crate::topics::effects::{Answer, Delivered, Entry, Place, ReceiverId};
 use crate::topics::engine::dead_letters::{Redriven, without_attributes};
 use crate::topics::engine::{Engine, Incoming, Replayed, Settlement, Snapshot, Work};
 use crate::topics::event_record;
-use crate::topics::filter::{Members, Scratch};
+use crate::topics::filter::Scratch;
 use crate::topics::varint::Writer;
 use crate::{Error, LockToken, RedriveError, SettleError};
 
@@ -126,16 +126,18 @@ impl Harness {
     }
 
     fn move_letters(&mut self, place: Place) {
-        let sequences = self.engine.begin_move(place);
-        let read = sequences
-            .into_iter()
-            .map(|sequence| (sequence, self.stored(place.topic, sequence)))
-            .collect();
-        if let Some(prepared) = self.engine.prepare_move(place, read) {
-            let (_, room) = prepared.room();
-            self.engine.finish_move(prepared, self.now);
-            self.take_effects(room);
+        let Some(sequences) = self.engine.begin_move(place) else {
+            return;
+        };
+        for sequence in sequences {
+            let payload = self.stored(place.topic, sequence);
+            if let Some(prepared) = self.engine.prepare_move(place, sequence, payload) {
+                let (_, _, room) = prepared.room();
+                self.engine.finish_move(prepared, self.now);
+                self.take_effects(room);
+            }
         }
+        self.engine.end_move(place, self.now);
     }
 
     fn take_effects(&mut self, room: usize) {
@@ -334,10 +336,9 @@ impl Harness {
             origin: header.origin.expect("a dead letter has an origin"),
             json: without_attributes(&json),
         };
-        let room = Engine::redrive_bytes(std::slice::from_ref(&letter));
-        let results = self.engine.redrive(DEAD, ORDERS, &[letter], self.now).unwrap();
-        self.run(room);
-        results[0].clone()
+        let result = self.engine.redrive(DEAD, ORDERS, &letter, self.now);
+        self.run(Engine::redrive_bytes(&letter));
+        result
     }
 
     pub(super) fn take_snapshot(&mut self) {
@@ -372,8 +373,7 @@ impl Harness {
 }
 
 pub(super) fn attribute(json: &[u8], name: &str) -> Option<String> {
-    let mut members = Members::of(json)?;
-    members
+    model::json::members(json)
         .find(|(member, _)| member == name)
         .map(|(_, raw)| String::from_utf8(raw.to_vec()).unwrap())
 }

@@ -10,6 +10,37 @@ use crate::topics::engine::Settlement::*;
 const NOW: Duration = Duration::ZERO;
 
 #[test]
+fn an_event_lives_for_its_time_to_live_at_least_and_a_second_longer_at_most() {
+    let millis = Duration::from_millis;
+    let mut queue = Harness::orders(|billing| billing.time_to_live = Some(MINUTE));
+    queue.advance(millis(100));
+    for _ in 0..4 {
+        queue.publish("a");
+        queue.advance(millis(250));
+    }
+    // The last one came 750 ms after the first one; 250 ms have passed since.
+    queue.advance(MINUTE - millis(251));
+    assert_eq!(queue.engine.stream(ORDERS).unwrap().live, 4, "none is early");
+    queue.advance(millis(1));
+    assert_eq!(queue.engine.stream(ORDERS).unwrap().live, 0, "none is a second late");
+}
+
+#[test]
+fn wake_ups_do_not_pile_up_however_often_an_event_is_released() {
+    let mut queue = Harness::orders(|billing| billing.max_delivery_count = 255);
+    queue.publish("a");
+    queue.publish("a");
+    for _ in 0..200 {
+        let delivered = queue.receive(BILLING, 1)[0];
+        queue.settle(BILLING, Release { delay: NOW }, delivered).unwrap();
+        queue.wait(BILLING, 1, 10 * MINUTE).unwrap();
+        queue.undelivered(BILLING, &[delivered]);
+        queue.advance(2 * MINUTE);
+    }
+    assert!(queue.engine.timers.len() <= 2, "{} wake-ups", queue.engine.timers.len());
+}
+
+#[test]
 fn events_come_in_the_order_in_which_they_were_published() {
     let mut queue = Harness::orders(|_| ());
     let ids: Vec<u64> = (0..5).map(|_| queue.publish("a")).collect();

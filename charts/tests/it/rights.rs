@@ -1,0 +1,160 @@
+//! Who may do what.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::files::read;
+use crate::helm;
+use crate::types::{text, title};
+
+const NAMESPACED: &str = r#"scope="namespaced""#;
+
+#[test]
+fn every_rule_has_its_reason_beside_it() {
+    for file in ["_rules.tpl", "rbac-lease.yaml", "user-roles.yaml"] {
+        let template = read(&format!("charts/weft/templates/{file}"));
+        let lines: Vec<_> = template.lines().map(str::trim).collect();
+        let rules = lines
+            .windows(2)
+            .filter(|pair| pair[1].starts_with("- apiGroups:"));
+        let mut count = 0;
+        for pair in rules {
+            assert!(
+                pair[0].starts_with("# "),
+                "{file}: a rule without a reason after `{}`",
+                pair[0]
+            );
+            count += 1;
+        }
+        assert!(count > 0, "{file} has no rules");
+    }
+}
+
+#[test]
+fn nothing_is_granted_by_a_wildcard() {
+    for object in helm::objects(&[]) {
+        for rule in object["rules"].as_array().into_iter().flatten() {
+            let words = ["apiGroups", "resources", "verbs"].map(|list| &rule[list]);
+            let all = words.iter().flat_map(|list| list.as_array().unwrap());
+            assert!(
+                all.into_iter().all(|word| word != "*"),
+                "{}: {rule}",
+                title(&object)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_operator_cannot_write_what_users_declare() {
+    let roles = helm::objects(&[]);
+    let role = named(&roles, "ClusterRole", "weft-operator");
+    let spec = ["eventnamespaces", "topics", "eventsubscriptions"];
+    for rule in role["rules"].as_array().unwrap() {
+        let resources = rule["resources"].as_array().unwrap();
+        if resources
+            .iter()
+            .any(|resource| spec.contains(&resource.as_str().unwrap()))
+        {
+            assert_eq!(rule["verbs"], serde_json::json!(["get", "list", "watch"]));
+        }
+    }
+}
+
+#[test]
+fn in_namespaced_mode_nothing_belongs_to_the_cluster_but_the_definitions() {
+    let kinds = |settings: &[&str]| {
+        let objects = helm::objects(settings).into_iter();
+        let no_home = objects.filter(|object| object.pointer("/metadata/namespace").is_none());
+        no_home
+            .map(|object| text(&object, "/kind").to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(
+        kinds(&[NAMESPACED]),
+        BTreeSet::from(["CustomResourceDefinition".to_owned()])
+    );
+    assert_eq!(kinds(&[NAMESPACED, "crds.enabled=false"]), BTreeSet::new());
+}
+
+#[test]
+fn in_namespaced_mode_each_namespace_has_the_rights_of_the_cluster_role_and_no_other_has() {
+    let cluster = helm::objects(&[]);
+    let rules = &named(&cluster, "ClusterRole", "weft-operator")["rules"];
+    let objects = helm::objects(&[NAMESPACED, r#"watchNamespaces=["shop","store"]"#]);
+    let of = |kind: &str| {
+        let all = objects.iter().filter(|object| object["kind"] == kind);
+        let main = all.filter(|object| object.pointer("/metadata/name").unwrap() == "weft-operator");
+        main.map(|object| text(object, "/metadata/namespace"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("Role"), ["shop", "store"]);
+    assert_eq!(of("RoleBinding"), ["shop", "store"]);
+    assert_eq!(&named(&objects, "Role", "weft-operator")["rules"], rules);
+    let own = helm::objects(&[NAMESPACED]);
+    assert_eq!(
+        text(named(&own, "Role", "weft-operator"), "/metadata/namespace"),
+        "weft-system"
+    );
+}
+
+#[test]
+fn the_operator_is_told_the_namespaces_that_it_has_rights_in() {
+    let flag = |settings: &[&str]| {
+        let objects = helm::objects(settings);
+        let deployment = named(&objects, "Deployment", "weft-operator");
+        let arguments = deployment
+            .pointer("/spec/template/spec/containers/0/args")
+            .unwrap();
+        let words = arguments.as_array().unwrap().iter().filter_map(Value::as_str);
+        words
+            .filter_map(|word| word.strip_prefix("--watch-namespaces="))
+            .map(str::to_owned)
+            .next()
+    };
+    assert_eq!(flag(&[]), None);
+    assert_eq!(flag(&[NAMESPACED]).as_deref(), Some("weft-system"));
+    assert_eq!(
+        flag(&[NAMESPACED, r#"watchNamespaces=["shop","store"]"#]).as_deref(),
+        Some("shop,store")
+    );
+}
+
+#[test]
+fn users_get_their_rights_through_the_roles_of_the_cluster() {
+    let objects = helm::objects(&[]);
+    let aggregated = |name: &str| {
+        let labels = named(&objects, "ClusterRole", name)["metadata"]["labels"]
+            .as_object()
+            .unwrap();
+        let prefix = "rbac.authorization.k8s.io/aggregate-to-";
+        labels
+            .keys()
+            .filter_map(|key| key.strip_prefix(prefix))
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(
+        aggregated("weft-view"),
+        ["admin", "edit", "view"].map(str::to_owned).into()
+    );
+    assert_eq!(
+        aggregated("weft-edit"),
+        ["admin", "edit"].map(str::to_owned).into()
+    );
+    let without = helm::objects(&["userRoles.aggregate=false"]);
+    assert!(
+        without
+            .iter()
+            .all(|object| object["metadata"]["name"] != "weft-edit")
+    );
+}
+
+fn named<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
+    let wanted = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == name;
+    objects
+        .iter()
+        .find(wanted)
+        .unwrap_or_else(|| panic!("there is no {kind} {name}"))
+}

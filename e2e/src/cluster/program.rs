@@ -1,0 +1,265 @@
+//! Runs a program in a pod: an image that holds nothing, and this machine's own Python and Node mounted read-only.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, PostParams};
+use serde_json::{Value, json};
+
+use super::{command, images, space::Space, wait};
+use crate::{clients::Sdk, toolbox};
+
+/// Where Linux keeps programs and what they are linked with.
+const SYSTEM: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc/alternatives"];
+
+/// Not root, and not the broker's user.
+const USER: u32 = 1000;
+
+/// A program that will run in a pod of its own.
+#[derive(Debug)]
+pub struct Program<'a> {
+    space: &'a Space,
+    name: String,
+    command: Vec<String>,
+    mounts: Vec<PathBuf>,
+    environment: BTreeMap<String, String>,
+    /// Secrets whose keys become variables.
+    variables_of: Vec<String>,
+    /// Namespaces whose connection Secret lies under `/var/run/weft/NAME`.
+    connections: Vec<String>,
+}
+
+impl<'a> Program<'a> {
+    pub(super) fn new(space: &'a Space, name: &str) -> Self {
+        Self {
+            space,
+            name: name.to_owned(),
+            command: Vec::new(),
+            mounts: Vec::new(),
+            environment: BTreeMap::from([("PYTHONDONTWRITEBYTECODE".into(), "1".into())]),
+            variables_of: Vec::new(),
+            connections: Vec::new(),
+        }
+    }
+
+    /// What to run. Paths are those of this machine.
+    pub fn command<I: Into<String>>(mut self, command: impl IntoIterator<Item = I>) -> Self {
+        self.command = command.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Runs a Python file with an SDK's environment.
+    ///
+    /// # Errors
+    /// When the SDK cannot be installed on this machine.
+    pub fn python(mut self, sdk: Sdk, file: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        let version = match sdk {
+            Sdk::PythonBeta => "beta",
+            Sdk::PythonNewest => "newest",
+            Sdk::JavaScript => bail!("{sdk:?} is not Python"),
+        };
+        let interpreter = toolbox::python(version)?;
+        let environment = interpreter.parent().and_then(Path::parent);
+        let environment = environment
+            .context("an interpreter lies in an environment")?
+            .to_path_buf();
+        self.mounts.push(environment);
+        self.mounts.extend(python_home()?);
+        let file = file
+            .canonicalize()
+            .with_context(|| format!("find {}", file.display()))?;
+        self.mounts
+            .push(file.parent().context("a file lies in a folder")?.to_path_buf());
+        self.command = vec![interpreter.display().to_string(), file.display().to_string()];
+        self.command
+            .extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        Ok(self)
+    }
+
+    /// Mounts a folder or file of this machine at its own path, read-only.
+    pub fn mount(mut self, path: impl Into<PathBuf>) -> Self {
+        self.mounts.push(path.into());
+        self
+    }
+
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Every key of a Secret becomes a variable: `envFrom`.
+    pub fn variables_of(mut self, secret: &str) -> Self {
+        self.variables_of.push(secret.to_owned());
+        self
+    }
+
+    /// Connects it to a Namespace of Weft as its documentation says: variables from `NAME-connection`, and the Secret
+    /// mounted under `/var/run/weft/NAME`.
+    pub fn connected_to(mut self, namespace: &str) -> Self {
+        self.connections.push(namespace.to_owned());
+        self.variables_of(&format!("{namespace}-connection"))
+    }
+
+    /// Runs it to its end and returns what it said.
+    ///
+    /// # Errors
+    /// When it fails or takes longer than the deadline; the message holds what it said.
+    pub fn run(self, deadline: Duration) -> anyhow::Result<String> {
+        let running = self.start()?;
+        running.wait(deadline)
+    }
+
+    /// Starts it.
+    pub fn start(self) -> anyhow::Result<Running<'a>> {
+        self.space.cluster().machine()?;
+        let pod: Pod = serde_json::from_value(self.pod()).context("write a pod")?;
+        let cluster = self.space.cluster();
+        let api = cluster.api::<Pod>(self.space.name());
+        cluster
+            .block_on(api.create(&PostParams::default(), &pod))
+            .with_context(|| format!("create the pod {}", self.name))?;
+        Ok(Running {
+            space: self.space,
+            name: self.name,
+        })
+    }
+
+    fn pod(&self) -> Value {
+        let mut volumes = vec![json!({"name": "tmp", "emptyDir": {}})];
+        let mut mounts = vec![json!({"name": "tmp", "mountPath": "/tmp"})];
+        let system = SYSTEM.iter().map(PathBuf::from).filter(|folder| folder.exists());
+        for (number, path) in system.chain(self.mounts.iter().cloned()).enumerate() {
+            let name = format!("host-{number}");
+            // Two may ask for the same.
+            let known = mounts
+                .iter()
+                .any(|mount| mount["mountPath"].as_str() == path.to_str());
+            if known {
+                continue;
+            }
+            volumes.push(json!({"name": name, "hostPath": {"path": path}}));
+            mounts.push(json!({"name": name, "mountPath": path, "readOnly": true}));
+        }
+        for (number, namespace) in self.connections.iter().enumerate() {
+            let name = format!("connection-{number}");
+            let secret = format!("{namespace}-connection");
+            volumes.push(json!({"name": name, "secret": {"secretName": secret}}));
+            mounts.push(json!({
+                "name": name,
+                "mountPath": format!("/var/run/weft/{namespace}"),
+                "readOnly": true,
+            }));
+        }
+        let environment: Vec<_> = self
+            .environment
+            .iter()
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        let from: Vec<_> = self
+            .variables_of
+            .iter()
+            .map(|secret| json!({"secretRef": {"name": secret}}))
+            .collect();
+        json!({
+            "metadata": {"name": self.name, "labels": {"e2e": "program"}},
+            "spec": {
+                "restartPolicy": "Never",
+                "terminationGracePeriodSeconds": 1,
+                "automountServiceAccountToken": false,
+                "securityContext": {"runAsUser": USER, "runAsGroup": USER},
+                "containers": [{
+                    "name": "program",
+                    "image": images::PAUSE,
+                    "imagePullPolicy": "Never",
+                    "command": self.command,
+                    "workingDir": "/tmp",
+                    "env": environment,
+                    "envFrom": from,
+                    "volumeMounts": mounts,
+                }],
+                "volumes": volumes,
+            },
+        })
+    }
+}
+
+/// A program in its pod.
+#[derive(Debug)]
+pub struct Running<'a> {
+    space: &'a Space,
+    name: String,
+}
+
+impl Running<'_> {
+    /// What it has said so far.
+    pub fn log(&self) -> anyhow::Result<String> {
+        self.space.cluster().pod_log(self.space.name(), &self.name)
+    }
+
+    /// Waits until its log holds a text.
+    pub fn wait_until_it_says(&self, text: &str, deadline: Duration) -> anyhow::Result<String> {
+        wait::until(&format!("{} to say {text:?}", self.name), deadline, || {
+            let log = self.log()?;
+            ensure!(
+                log.contains(text),
+                "{}; it has said:\n{log}",
+                phase(&self.space.get(&self.name)?)
+            );
+            Ok(log)
+        })
+    }
+
+    /// Waits for its end and returns what it said.
+    ///
+    /// # Errors
+    /// When it fails or takes longer than the deadline; the message holds what it said.
+    pub fn wait(&self, deadline: Duration) -> anyhow::Result<String> {
+        let pod = wait::until(&format!("the program {} to end", self.name), deadline, || {
+            let pod: Pod = self.space.get(&self.name)?;
+            let phase = phase(&pod);
+            ensure!(
+                matches!(phase.as_str(), "Succeeded" | "Failed"),
+                "it is {phase}; it has said:\n{}",
+                self.log()?
+            );
+            Ok(pod)
+        })?;
+        // The log is linked a moment after it begins.
+        std::thread::sleep(Duration::from_millis(150));
+        let log = self.log()?;
+        if phase(&pod) == "Failed" {
+            bail!("the program {} failed; it has said:\n{log}", self.name);
+        }
+        Ok(log)
+    }
+
+    /// Ends it and removes its pod.
+    pub fn stop(self) -> anyhow::Result<()> {
+        let now = DeleteParams::default().grace_period(0);
+        self.space
+            .cluster()
+            .delete_with::<Pod>(self.space.name(), &self.name, &now)
+    }
+}
+
+fn phase(pod: &Pod) -> String {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.clone());
+    phase.unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Where the interpreter's own library is, unless that is a part of the system.
+fn python_home() -> anyhow::Result<Option<PathBuf>> {
+    static HOME: OnceLock<PathBuf> = OnceLock::new();
+    if HOME.get().is_none() {
+        let home = command::call("python3", ["-c", "import sys; print(sys.base_prefix)"])?;
+        let _ = HOME.set(PathBuf::from(home.trim()));
+    }
+    let home = HOME.get().context("python3 tells its home")?;
+    Ok((!home.starts_with("/usr")).then(|| home.clone()))
+}

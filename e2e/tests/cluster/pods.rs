@@ -1,0 +1,120 @@
+//! The harness itself: pods run, volumes come, grow and go, the host reaches what is inside.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::ensure;
+use e2e::{
+    clients::Sdk,
+    cluster::{Space, until},
+};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use serde_json::json;
+
+use crate::harness;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+const CLAIM: &str = "
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: holder}
+spec:
+  terminationGracePeriodSeconds: 1
+  securityContext: {runAsUser: 65532, fsGroup: 65532}
+  containers:
+  - name: pause
+    image: weft.local/pause:1
+    volumeMounts: [{name: data, mountPath: /data}]
+  volumes:
+  - name: data
+    persistentVolumeClaim: {claimName: data}
+";
+
+#[test]
+fn a_pod_runs_the_machines_own_python_with_an_sdk() {
+    let _together = harness::together();
+    let space = Space::create("python").expect("a space");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("look.py");
+    let text = "import azure.eventgrid, socket\nprint('sdk', azure.eventgrid.__version__)\n\
+                print('dns', socket.gethostbyname('kubernetes.default.svc'))\n";
+    std::fs::write(&file, text).expect("write it");
+    readable(folder.path());
+    let program = space.program("look").python(Sdk::PythonNewest, &file, &[]);
+    let said = program.expect("an environment").run(MINUTE).expect("it runs");
+    assert!(said.contains("sdk 4."), "{said}");
+    assert!(said.contains("dns 10."), "{said}");
+}
+
+#[test]
+fn a_claim_gets_a_volume_that_grows_and_goes() {
+    let _together = harness::together();
+    let space = Space::create("claim").expect("a space");
+    space.apply(CLAIM).expect("it applies");
+    until("the pod to run", MINUTE, || {
+        let pod: Pod = space.get("holder")?;
+        let phase = pod.status.and_then(|status| status.phase);
+        ensure!(phase.as_deref() == Some("Running"), "it is {phase:?}");
+        Ok(())
+    })
+    .expect("the pod runs");
+    let larger = json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}});
+    space
+        .patch::<PersistentVolumeClaim>("data", &larger)
+        .expect("it may grow");
+    until("the claim to have grown", MINUTE, || {
+        let claim: PersistentVolumeClaim = space.get("data")?;
+        let capacity = claim
+            .status
+            .and_then(|status| status.capacity)
+            .unwrap_or_default();
+        ensure!(
+            capacity.get("storage").is_some_and(|size| size.0 == "2Gi"),
+            "it has {capacity:?}"
+        );
+        Ok(())
+    })
+    .expect("it grows");
+    space.delete::<Pod>("holder").expect("delete the pod");
+    space
+        .delete::<PersistentVolumeClaim>("data")
+        .expect("delete the claim");
+    space
+        .wait_gone::<PersistentVolumeClaim>("data", MINUTE)
+        .expect("it goes");
+}
+
+#[test]
+fn a_killed_container_comes_back() {
+    let _together = harness::together();
+    let space = Space::create("killed").expect("a space");
+    let pod = CLAIM.rsplit("---").next().expect("a text");
+    let alone = pod.split("    volumeMounts").next().expect("a text");
+    space.apply(alone).expect("it applies");
+    let restarts = |wanted: i32| {
+        until("the container to run", MINUTE, || {
+            let pod: Pod = space.get("holder")?;
+            let statuses = pod.status.and_then(|status| status.container_statuses);
+            let status = statuses.unwrap_or_default();
+            let ready = status
+                .iter()
+                .any(|status| status.ready && status.restart_count == wanted);
+            ensure!(ready, "{status:?}");
+            Ok(())
+        })
+    };
+    restarts(0).expect("it runs");
+    space.kill_container("holder").expect("kill it");
+    restarts(1).expect("it runs again");
+}
+
+/// Programs in pods are not root.
+fn readable(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("open the folder");
+}

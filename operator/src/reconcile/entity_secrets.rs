@@ -1,0 +1,159 @@
+//! The Secret that each Topic and EventSubscription has for its programs.
+//!
+//! There may be thousands, so what is known to be in effect is not built again: for each entity it is remembered at
+//! which version its Secret was seen to say what it should. They are written behind the statuses.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use config::{Subscription, Topic};
+use crds::Kind;
+use parking_lot::Mutex;
+use plan::{Configuration, Plan};
+use uuid::Uuid;
+
+use super::Reconciler;
+use super::plane::Plane;
+use super::snapshot::Snapshot;
+use crate::cache::{Caches, Key, fingerprint};
+use crate::connection::{self, Entity};
+use crate::names;
+use crate::object::{Owner, Prepared};
+use crate::outbox::{Content, Job};
+
+/// Which Secrets are known to be in effect: by the entity's uid, the version of the Secret and what it should say.
+#[derive(Clone, Default)]
+pub(super) struct HandedOut(Arc<Mutex<HashMap<Uuid, (u64, u64)>>>);
+
+impl HandedOut {
+    fn is_known(&self, uid: Uuid, version: u64, wanted: u64) -> bool {
+        self.0.lock().get(&uid) == Some(&(version, wanted))
+    }
+
+    fn note(&self, uid: Uuid, version: u64, wanted: u64) {
+        self.0.lock().insert(uid, (version, wanted));
+    }
+
+    fn forget_if_many(&self, entities: usize) {
+        let mut known = self.0.lock();
+        // Entities come and go; what is forgotten too much is only compared once more.
+        if known.len() > entities * 2 + 1_024 {
+            known.clear();
+        }
+    }
+}
+
+/// One entity of a configuration.
+struct Wanted {
+    name: String,
+    uid: String,
+    topic: String,
+    subscription: Option<String>,
+}
+
+impl Reconciler {
+    /// Leaves what is missing or different in the outbox.
+    pub(super) fn hand_out_secrets(&self, seen: &Snapshot, plane: &Plane, planned: &Plan) {
+        let uids = uids(planned);
+        for configuration in &planned.configurations {
+            let Some(affair) = plane.affairs.get(&configuration.object_uid) else {
+                continue;
+            };
+            let Some(decided) = affair.decided.as_ref().filter(|_| !affair.is_behind) else {
+                continue;
+            };
+            let namespace = seen.namespace(&configuration.object_uid);
+            let Some(owner) = namespace.and_then(|one| Owner::of(&one.object)) else {
+                continue;
+            };
+            let (owner, key): (Arc<Owner>, Arc<str>) = (Arc::new(owner), decided.key.as_str().into());
+            let base = fingerprint(&[env!("CARGO_PKG_VERSION"), &owner.name, &owner.uid, &key]);
+            for entity in entities(configuration) {
+                self.hand_out(&plane.handed_out, &owner, &key, base, entity, &uids);
+            }
+        }
+        plane.handed_out.forget_if_many(planned.decisions.len());
+    }
+
+    fn hand_out(
+        &self,
+        handed_out: &HandedOut,
+        owner: &Arc<Owner>,
+        key: &Arc<str>,
+        base: u64,
+        (kind, topic, subscription): (Kind, &Topic, Option<&Subscription>),
+        uids: &HashMap<(Kind, &str), &str>,
+    ) {
+        let name = subscription.map_or(&topic.resource_name, |subscription| &subscription.resource_name);
+        let Some(uid) = uids.get(&(kind, name.as_str())) else {
+            return;
+        };
+        let Ok(id) = Uuid::parse_str(uid) else { return };
+        let secret = match kind {
+            Kind::EventSubscription => names::event_subscription_connection(name),
+            _ => names::topic_connection(name),
+        };
+        let client_name = subscription.map_or("", |subscription| subscription.name.as_str());
+        let wanted = base ^ fingerprint(&[name, &topic.name, client_name]);
+        if handed_out.is_known(id, version(&self.caches, owner, &secret), wanted) {
+            return;
+        }
+        let entity = Wanted {
+            name: name.clone(),
+            uid: (*uid).to_owned(),
+            topic: topic.name.clone(),
+            subscription: subscription.map(|subscription| subscription.name.clone()),
+        };
+        let (maker, key) = (owner.clone(), key.clone());
+        let make = move || entity.secret(&maker, &key);
+        let (caches, owner_, handed_out) = (self.caches.clone(), owner.clone(), handed_out.clone());
+        let written = move || handed_out.note(id, version(&caches, &owner_, &secret), wanted);
+        self.outbox.put(Job {
+            kind,
+            key: Key::new(&owner.kubernetes_namespace, name),
+            uid: (*uid).into(),
+            fingerprint: wanted,
+            content: Content::Secret(Arc::new(make), Arc::new(written)),
+        });
+    }
+}
+
+impl Wanted {
+    fn secret(&self, owner: &Owner, key: &str) -> Prepared {
+        let entity = Entity {
+            name: &self.name,
+            uid: &self.uid,
+            topic: &self.topic,
+            event_subscription: self.subscription.as_deref(),
+        };
+        connection::entity(owner, &entity, &credentials::Secret::new(key))
+    }
+}
+
+fn entities(configuration: &Configuration) -> impl Iterator<Item = (Kind, &Topic, Option<&Subscription>)> {
+    configuration.topics.iter().flat_map(|topic| {
+        let subscriptions = topic.subscriptions.iter();
+        let subscriptions =
+            subscriptions.map(move |subscription| (Kind::EventSubscription, topic, Some(subscription)));
+        std::iter::once((Kind::Topic, topic, None)).chain(subscriptions)
+    })
+}
+
+/// The objects' own uids: those in a configuration are the data's.
+fn uids(planned: &Plan) -> HashMap<(Kind, &str), &str> {
+    let accepted = planned.decisions.iter().filter(|decision| decision.accepted());
+    accepted
+        .map(|decision| {
+            (
+                (decision.object.kind, decision.object.name.as_str()),
+                decision.object.uid.as_str(),
+            )
+        })
+        .collect()
+}
+
+fn version(caches: &Caches, owner: &Owner, secret: &str) -> u64 {
+    use crate::cache::Versioned;
+    let found = caches.secrets.get(&owner.kubernetes_namespace, secret);
+    found.map_or(0, |secret| secret.version())
+}

@@ -1,0 +1,314 @@
+//! What is said about every object of a Kubernetes namespace.
+
+use std::collections::HashMap;
+
+use crds::Kind;
+use crds::shared::condition;
+use k8s_openapi::api::core::v1::{ObjectReference, Pod};
+use plan::{Decision, Plan};
+
+use super::plane::{Affair, Plane};
+use super::snapshot::{Snapshot, Surroundings};
+use super::{Again, Now, Reconciler};
+use crate::cache::{Key, SeenStatus};
+use crate::events::{Happening, Reason};
+use crate::names;
+use crate::outbox::{Content, Job};
+use crate::status::{self, NamespaceView, Obstacle, Patience, Progress, Said, Upgrade, Verdict, View};
+
+/// One Namespace with what is known of its pod.
+struct Known<'a> {
+    around: Surroundings,
+    affair: &'a Affair,
+}
+
+impl Reconciler {
+    /// Leaves every status that differs in the outbox.
+    pub(super) fn say(
+        &self,
+        seen: &Snapshot,
+        plane: &mut Plane,
+        planned: &Plan,
+        now: Now,
+        again: &mut Again,
+    ) {
+        let statuses = seen.statuses();
+        let known = self.known(seen, &plane.affairs, planned);
+        let views: HashMap<&str, View<'_>> =
+            known.iter().map(|(name, known)| (*name, known.view())).collect();
+        for decision in &planned.decisions {
+            let Some(before) = statuses.get(decision.object.uid.as_str()).copied() else {
+                continue;
+            };
+            let (said, endpoint, waits) = match decision.object.kind {
+                Kind::Namespace => {
+                    let known = known.get(decision.object.name.as_str());
+                    self.namespace(seen, decision, before, known)
+                }
+                _ => entity(decision, before, &views),
+            };
+            if let Some(until) = waits
+                .then(|| wait(&mut plane.patience, decision, before, now))
+                .flatten()
+            {
+                again.at(until);
+                continue;
+            }
+            self.write(decision, &said, endpoint.as_deref(), before, now);
+        }
+        plane.patience.end_round();
+    }
+
+    fn known<'a>(
+        &self,
+        seen: &Snapshot,
+        affairs: &'a HashMap<String, Affair>,
+        planned: &'a Plan,
+    ) -> HashMap<&'a str, Known<'a>> {
+        let namespaces = planned
+            .decisions
+            .iter()
+            .filter(|decision| decision.object.kind == Kind::Namespace);
+        let known = namespaces.filter_map(|decision| {
+            let affair = affairs.get(&decision.object.uid)?;
+            let around = Surroundings::take(&self.caches, &seen.namespace(&decision.object.uid)?.object)?;
+            Some((decision.object.name.as_str(), Known { around, affair }))
+        });
+        known.collect()
+    }
+
+    /// What is said of a Namespace, its endpoint, and whether that may change in a moment.
+    fn namespace(
+        &self,
+        seen: &Snapshot,
+        decision: &Decision,
+        before: &SeenStatus,
+        known: Option<&Known<'_>>,
+    ) -> (Vec<Said>, Option<String>, bool) {
+        let generation = decision.object.generation;
+        let view = known.map(|known| known.namespace_view(self, before, generation));
+        let Some(view) = view.filter(|_| decision.accepted()) else {
+            let view = NamespaceView::unknown();
+            // What runs goes on running, and is where it was.
+            let endpoint = before.endpoint.and(endpoint(seen, decision));
+            return (status::namespace(decision, &view), endpoint, false);
+        };
+        let waits = view.is_on_its_way();
+        (
+            status::namespace(decision, &view),
+            endpoint(seen, decision),
+            waits,
+        )
+    }
+
+    fn write(
+        &self,
+        decision: &Decision,
+        said: &[Said],
+        endpoint: Option<&str>,
+        before: &SeenStatus,
+        now: Now,
+    ) {
+        let object = &decision.object;
+        let Some(wanted) = status::wanted(said, endpoint, object.generation, before, now.wall) else {
+            return;
+        };
+        self.tell_of_transitions(decision, said, before);
+        self.outbox.put(Job {
+            kind: object.kind,
+            key: Key::new(&object.namespace, &object.name),
+            uid: object.uid.as_str().into(),
+            fingerprint: wanted.fingerprint,
+            content: Content::Status(wanted.status),
+        });
+    }
+
+    fn tell_of_transitions(&self, decision: &Decision, said: &[Said], before: &SeenStatus) {
+        let was = |kind: &str| before.condition(kind).and_then(|condition| condition.status);
+        let about = reference(decision);
+        let tell = |reason, note: &str| {
+            self.events.tell(Happening {
+                about: about.clone(),
+                reason,
+                note: note.to_owned(),
+            });
+        };
+        for said in said {
+            match (said.kind, was(said.kind), said.is_true) {
+                (condition::ACCEPTED, None | Some(true), false) => {
+                    tell(Reason::NotAccepted, &format!("{}: {}", said.reason, said.message));
+                }
+                (condition::ACCEPTED, Some(false), true) => tell(Reason::Accepted, &said.message),
+                (condition::UPGRADE_AVAILABLE, None | Some(false), true) => {
+                    tell(Reason::UpgradeAvailable, &said.message);
+                }
+                _ => {}
+            }
+        }
+        let refused = said
+            .iter()
+            .find(|said| said.reason == crds::shared::ProgrammedReason::ObjectRefused.as_str());
+        if let Some(refused) = refused.filter(|said| said.kind == condition::PROGRAMMED) {
+            tell(Reason::ObjectRefused, &refused.message);
+        }
+    }
+}
+
+/// What is said of a Topic or EventSubscription, and whether that may change in a moment.
+fn entity(
+    decision: &Decision,
+    before: &SeenStatus,
+    views: &HashMap<&str, View<'_>>,
+) -> (Vec<Said>, Option<String>, bool) {
+    let was_programmed = status::was_programmed(before, decision.object.generation);
+    let view = decision
+        .place
+        .as_ref()
+        .and_then(|place| Some((place, views.get(place.namespace.as_str())?)));
+    let progress = match view {
+        Some((place, view)) => view.progress(&place.uid, place.shard.unwrap_or(usize::MAX), was_programmed),
+        None => Progress::Pending("its Namespace is not looked after yet".into()),
+    };
+    let waits = decision.accepted() && matches!(progress, Progress::Pending(_));
+    (status::entity(decision, &progress).into(), None, waits)
+}
+
+/// Until when the status of an object that is on its way is left alone.
+fn wait(
+    patience: &mut Patience,
+    decision: &Decision,
+    before: &SeenStatus,
+    now: Now,
+) -> Option<std::time::Instant> {
+    let object = &decision.object;
+    let is_first = before.observed_generation != object.generation;
+    let may_wait = is_first || status::was_programmed(before, object.generation);
+    if !may_wait {
+        return None;
+    }
+    match patience.ask(&object.uid, object.generation, is_first, now.monotonic) {
+        Verdict::Until(until) => Some(until),
+        Verdict::Over => None,
+    }
+}
+
+fn endpoint(seen: &Snapshot, decision: &Decision) -> Option<String> {
+    let namespace = seen.namespace(&decision.object.uid)?;
+    let name = namespace.object.metadata.name.as_deref()?;
+    Some(names::endpoint(
+        name,
+        namespace.object.metadata.namespace.as_deref()?,
+    ))
+}
+
+fn reference(decision: &Decision) -> ObjectReference {
+    let object = &decision.object;
+    ObjectReference {
+        api_version: Some(crds::API_VERSION.to_owned()),
+        kind: Some(object.kind.as_str().to_owned()),
+        namespace: Some(object.namespace.clone()),
+        name: Some(object.name.clone()),
+        uid: Some(object.uid.clone()),
+        ..ObjectReference::default()
+    }
+}
+
+impl<'a> Known<'a> {
+    fn view<'b>(&'b self) -> View<'b> {
+        let report = self.around.report.as_ref();
+        View {
+            wanted: self.affair.configuration.wanted(),
+            since: &self.affair.configuration.since,
+            report,
+            is_current: self.around.report_is_current(),
+            refused: View::refused_of(report),
+            is_behind: self.affair.is_behind,
+            is_paused: self.affair.obstacle == Some(Obstacle::Paused),
+        }
+    }
+
+    fn namespace_view<'b>(
+        &'b self,
+        reconciler: &Reconciler,
+        before: &SeenStatus,
+        generation: Option<i64>,
+    ) -> NamespaceView<'b> {
+        let (affair, around) = (self.affair, &self.around);
+        let decided = affair.decided.as_ref();
+        let pod = around.running_pod();
+        let behind = affair
+            .is_behind
+            .then(|| Obstacle::Pending("its objects are being written".to_owned()));
+        NamespaceView {
+            obstacle: affair.obstacle.clone().or(behind),
+            report: around.report.as_ref(),
+            is_current: around.report_is_current(),
+            settings_since: affair.configuration.since.settings(),
+            secrets_revision: decided.map_or(u64::MAX, |decided| decided.secrets_revision),
+            was_programmed: status::was_programmed(before, generation),
+            pod_is_ready: pod.is_some_and(is_ready),
+            pod_trouble: pod.and_then(trouble),
+            upgrade: Some(upgrade(self, reconciler)),
+            notices: decided.map(|decided| decided.notices.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+fn upgrade(known: &Known<'_>, reconciler: &Reconciler) -> Upgrade {
+    let to = &reconciler.settings.release;
+    let waiting = known
+        .affair
+        .decided
+        .as_ref()
+        .and_then(|decided| decided.upgrade.as_ref());
+    if let Some(upgrade) = waiting {
+        return Upgrade::ApprovalNeeded(format!(
+            "the pod runs {} ({}); annotate the Namespace with {}={} to let it run {} ({}), which restarts it",
+            upgrade.from.version,
+            upgrade.from.image,
+            crds::annotation::APPROVE_UPGRADE,
+            upgrade.to.version,
+            upgrade.to.version,
+            upgrade.to.image,
+        ));
+    }
+    match known
+        .around
+        .report
+        .as_ref()
+        .filter(|report| report.version != to.version)
+    {
+        Some(report) => Upgrade::Upgrading(format!("from {} to {}", report.version, to.version)),
+        None => Upgrade::UpToDate,
+    }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// Why a pod is not ready, where Kubernetes says.
+fn trouble(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let waiting = status.container_statuses.iter().flatten().find_map(|container| {
+        let waiting = container.state.as_ref()?.waiting.as_ref()?;
+        let reason = waiting
+            .reason
+            .as_deref()
+            .filter(|reason| *reason != "ContainerCreating")?;
+        Some(match waiting.message.as_deref() {
+            Some(message) => format!("{reason}: {message}"),
+            None => reason.to_owned(),
+        })
+    });
+    let unscheduled = || {
+        let conditions = status.conditions.iter().flatten();
+        let mut unscheduled = conditions.filter(|one| one.type_ == "PodScheduled" && one.status == "False");
+        unscheduled.next()?.message.clone()
+    };
+    waiting.or_else(unscheduled)
+}

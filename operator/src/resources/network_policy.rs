@@ -1,0 +1,61 @@
+//! Who may talk to the pod, and to whom it may talk.
+
+use config::objects;
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPort, NetworkPolicySpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::Shape;
+use crate::labels::{self, Component};
+use crate::names;
+use crate::object::{Owner, Prepared};
+
+const DNS: u16 = 53;
+/// Where API servers listen: behind their Service, and beside it (some network plugins look at the address that a
+/// Service stands for).
+const API_SERVER: [u16; 2] = [443, 6443];
+
+/// Everybody may come in through the doors and ask for metrics; access keys decide the rest. Out goes the pod only to
+/// DNS and to the API server.
+pub(super) fn build(owner: &Owner, shape: &Shape) -> Prepared {
+    let mut doors = vec![tcp(objects::HTTPS_PORT)];
+    if shape.plaintext {
+        doors.push(tcp(objects::HTTP_PORT));
+    }
+    doors.push(tcp(objects::OPERATIONS_PORT));
+    let mut outside = vec![port(DNS, "UDP"), port(DNS, "TCP")];
+    outside.extend(API_SERVER.map(tcp));
+    let spec = NetworkPolicySpec {
+        pod_selector: Some(LabelSelector {
+            match_labels: Some(labels::selector(owner)),
+            ..LabelSelector::default()
+        }),
+        policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
+        ingress: Some(vec![NetworkPolicyIngressRule {
+            from: None,
+            ports: Some(doors),
+        }]),
+        egress: Some(vec![NetworkPolicyEgressRule {
+            to: None,
+            ports: Some(outside),
+        }]),
+    };
+    Prepared::new(&NetworkPolicy {
+        metadata: owner.child(names::main(&owner.name), Component::Sidecar),
+        spec: Some(spec),
+    })
+}
+
+fn tcp(number: u16) -> NetworkPolicyPort {
+    port(number, "TCP")
+}
+
+fn port(number: u16, protocol: &str) -> NetworkPolicyPort {
+    NetworkPolicyPort {
+        port: Some(IntOrString::Int(number.into())),
+        protocol: Some(protocol.to_owned()),
+        end_port: None,
+    }
+}

@@ -1,0 +1,168 @@
+//! The data plane in a pod: what `weft-sidecar` does.
+//!
+//! The configuration comes from the newest of mounted files, the volume and the API server, and what became of it goes
+//! back in a report; see `adapters::kubernetes`. Nothing here waits for the API server unless there is no configuration
+//! at all.
+
+mod args;
+mod first;
+mod report;
+mod signals;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapters::kubernetes::Source;
+use runtime::{TaskScope, telemetry};
+use tokio::runtime::Builder;
+use tokio::sync::watch;
+
+use crate::{Configuration, Report, Sidecar};
+
+pub use args::Args;
+use report::{Author, log};
+use signals::Signals;
+
+/// Tasks that only wait end at once when they are told to.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the end of the process waits to say why it ends.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Why the process ends other than it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An argument cannot be obeyed.
+    #[error("--log: {0}")]
+    Log(#[from] telemetry::Error),
+    /// The system refuses what every process needs.
+    #[error("{action}: {cause}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The data plane does not start.
+    #[error(transparent)]
+    Start(#[from] crate::Error),
+    /// Somebody does not want to wait.
+    #[error("a second signal came before the stop was over; what was not acknowledged may be lost")]
+    Hurried,
+}
+
+/// Runs until SIGTERM or SIGINT, which stop it in order.
+///
+/// # Errors
+/// It does not start, or cannot stop in order.
+pub fn run(args: &Args) -> Result<(), Error> {
+    telemetry::init(args.log_format(), &args.log_filter())?;
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|cause| Error::System {
+        action: "start the runtime",
+        cause,
+    })?;
+    let outcome = runtime.block_on(serve(args));
+    // A thread that still reads a log back must not keep the process from ending.
+    runtime.shutdown_timeout(PATIENCE);
+    outcome
+}
+
+async fn serve(args: &Args) -> Result<(), Error> {
+    // Before anything is opened: whoever stops us early must not leave half a start behind.
+    let mut signals = Signals::listen()?;
+    let scope = TaskScope::root();
+    let prepared = crate::prepare(args.settings()).await?;
+    tracing::info!(
+        namespace = args.name,
+        version = env!("CARGO_PKG_VERSION"),
+        addresses = %prepared.addresses(),
+        "starting"
+    );
+    let source = Source::open(args.pod(), args.access(), &scope);
+    let author = args.author();
+    let mut configurations = source.configurations();
+    let first = tokio::select! {
+        first = first::wait(&prepared, &source, &mut configurations, &author) => first,
+        () = signals.stop() => return Ok(()),
+    };
+    let (sender, receiver) = watch::channel(first);
+    let started = tokio::select! {
+        started = prepared.start(receiver) => started,
+        () = signals.stop() => return Ok(()),
+    };
+    match started {
+        Ok(sidecar) => {
+            scope.spawn(
+                "hand on configurations",
+                hand_on(configurations, sender, scope.clone()),
+            );
+            accompany(&sidecar, &source, &author, &mut signals).await;
+            stop(sidecar, &scope, &mut signals).await
+        }
+        Err(error) => {
+            source.report(author.failure(None, &error.to_string()));
+            let _ = tokio::time::timeout(LAST_WORDS, source.is_reported()).await;
+            scope.shutdown(PATIENCE).await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Hands each configuration to the data plane.
+async fn hand_on(
+    mut configurations: watch::Receiver<Option<Arc<Configuration>>>,
+    sender: watch::Sender<Arc<Configuration>>,
+    scope: TaskScope,
+) {
+    loop {
+        let newest = configurations.borrow_and_update().clone();
+        if let Some(newest) = newest.filter(|newest| !Arc::ptr_eq(newest, &sender.borrow())) {
+            sender.send_replace(newest);
+        }
+        tokio::select! {
+            () = scope.cancelled() => return,
+            changed = configurations.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Tells log, volume and operator what becomes of the configuration, until a signal comes.
+async fn accompany(sidecar: &Sidecar, source: &Source, author: &Author, signals: &mut Signals) {
+    let (mut reports, mut problems) = (sidecar.report(), source.problems());
+    let mut told: Option<Report> = None;
+    let mut is_ready = false;
+    loop {
+        let report = reports.borrow_and_update().clone();
+        let problem = problems.borrow_and_update().clone();
+        log(&report, told.as_ref());
+        if is_ready {
+            source.applied(report.applied_revision);
+            source.report(author.report(&report, problem));
+        }
+        told = Some(report);
+        tokio::select! {
+            () = signals.stop() => return,
+            ready = sidecar.ready(), if !is_ready => {
+                is_ready = ready.is_ok();
+                tracing::info!("ready");
+            }
+            _ = reports.changed() => {}
+            _ = problems.changed() => {}
+        }
+    }
+}
+
+async fn stop(sidecar: Sidecar, scope: &TaskScope, signals: &mut Signals) -> Result<(), Error> {
+    tracing::info!("stopping");
+    let in_order = async {
+        scope.shutdown(PATIENCE).await;
+        sidecar.stop().await;
+    };
+    tokio::select! {
+        () = in_order => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        () = signals.stop() => Err(Error::Hurried),
+    }
+}

@@ -1,0 +1,167 @@
+//! What the pod says about its configuration: to the operator, and in the log.
+
+use config::{Digest, FORMAT, PodReport, REFUSED_LISTED, SHARD_COUNT};
+
+use crate::{Configuration, Report};
+
+/// A reason is for people; an absurdly long name in a document must not make the report too large to be stored.
+const REASON_CHARS: usize = 1000;
+
+/// Who reports.
+#[derive(Clone, Debug)]
+pub(super) struct Author {
+    pub(super) namespace: String,
+    pub(super) namespace_uid: String,
+    pub(super) pod_uid: String,
+}
+
+impl Author {
+    /// `problem` is of something that never became a configuration; the report's own is about one that did, so it is
+    /// closer to what the user wants.
+    pub(super) fn report(&self, report: &Report, problem: Option<config::Problem>) -> PodReport {
+        let own = report.problem.as_ref().map(|problem| config::Problem {
+            revision: problem.revision,
+            reason: shortened(&problem.reason),
+        });
+        let refused = report.refused.iter().take(REFUSED_LISTED);
+        let refused = refused.map(|refused| config::Refused {
+            uid: shortened(&refused.uid),
+            reason: shortened(&refused.reason),
+        });
+        PodReport {
+            revision: report.applied_revision,
+            shards: report.shards,
+            secrets_revision: report.secrets_revision,
+            refused: refused.collect(),
+            problem: own.or(problem),
+            pending_restart: report.pending_restart.clone(),
+            ..self.nothing()
+        }
+    }
+
+    /// Nothing is in effect, because of `reason`.
+    pub(super) fn failure(&self, configuration: Option<&Configuration>, reason: &str) -> PodReport {
+        let revision = configuration.map_or(0, |configuration| configuration.document.head.revision);
+        PodReport {
+            problem: Some(config::Problem {
+                revision,
+                reason: shortened(reason),
+            }),
+            ..self.nothing()
+        }
+    }
+
+    fn nothing(&self) -> PodReport {
+        PodReport {
+            format: FORMAT,
+            pod_uid: self.pod_uid.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            namespace_uid: self.namespace_uid.clone(),
+            revision: 0,
+            shards: [Digest::of(b""); SHARD_COUNT],
+            secrets_revision: 0,
+            refused: Vec::new(),
+            problem: None,
+            pending_restart: Vec::new(),
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(REASON_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Writes to the log what is new since the report before.
+pub(super) fn log(report: &Report, before: Option<&Report>) {
+    let is_new = |differs: fn(&Report, &Report) -> bool| before.is_none_or(|before| differs(before, report));
+    if is_new(|one, other| {
+        (one.applied_revision, one.secrets_revision) != (other.applied_revision, other.secrets_revision)
+    }) {
+        let (revision, secrets_revision) = (report.applied_revision, report.secrets_revision);
+        tracing::info!(revision, secrets_revision, "configuration applied");
+    }
+    if is_new(|one, other| one.refused != other.refused) {
+        for refused in &report.refused {
+            tracing::warn!("not served: {refused}");
+        }
+    }
+    if is_new(|one, other| one.problem != other.problem)
+        && let Some(problem) = &report.problem
+    {
+        let revision = problem.revision;
+        tracing::error!(revision, "configuration not applied: {}", problem.reason);
+    }
+    if is_new(|one, other| one.pending_restart != other.pending_restart) {
+        for change in &report.pending_restart {
+            tracing::warn!("{change}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Kind, Problem, Refused};
+
+    fn author() -> Author {
+        Author {
+            namespace: "shop".into(),
+            namespace_uid: "n".into(),
+            pod_uid: "p".into(),
+        }
+    }
+
+    fn report() -> Report {
+        Report {
+            applied_revision: 7,
+            shards: [Digest::of(b"s"); SHARD_COUNT],
+            secrets_revision: 3,
+            refused: Vec::new(),
+            problem: None,
+            pending_restart: vec!["storage".into()],
+        }
+    }
+
+    fn problem(revision: u64) -> config::Problem {
+        config::Problem {
+            revision,
+            reason: "r".into(),
+        }
+    }
+
+    #[test]
+    fn the_operator_is_told_what_is_in_effect_and_what_is_not() {
+        let told = author().report(&report(), Some(problem(8)));
+        assert_eq!((told.revision, told.secrets_revision), (7, 3));
+        assert_eq!((told.namespace_uid.as_str(), told.pod_uid.as_str()), ("n", "p"));
+        assert_eq!(told.shards, report().shards);
+        assert_eq!(told.problem, Some(problem(8)));
+        assert_eq!(told.pending_restart, ["storage"]);
+
+        let mut own = report();
+        own.problem = Some(Problem {
+            revision: 9,
+            reason: "r".into(),
+        });
+        assert_eq!(author().report(&own, Some(problem(8))).problem, Some(problem(9)));
+    }
+
+    #[test]
+    fn a_report_stays_small_enough_to_be_stored() {
+        let mut many = report();
+        let refused = Refused {
+            kind: Kind::Topic,
+            resource_name: "orders".into(),
+            uid: "u".into(),
+            reason: "ä".repeat(100_000),
+        };
+        many.refused = vec![refused; 10_000];
+        let told = author().report(&many, None);
+        assert_eq!(told.refused.len(), REFUSED_LISTED);
+        assert!(told.refused[0].reason.ends_with("ä…"));
+        assert!(serde_json::to_string(&told).unwrap().len() < 1 << 20);
+    }
+}

@@ -1,0 +1,186 @@
+//! The binary in what looks to it like a pod.
+
+#[path = "pod/world.rs"]
+mod world;
+
+use std::time::Duration;
+
+use runtime::TaskScope;
+use serde_json::json;
+use testkit::ApiServer;
+
+use crate::plane::{KEYS, keys, topic};
+use world::{Documents, Pod, World, in_background, nowhere, until};
+
+#[test]
+fn mounted_files_are_enough_to_serve_over_https() {
+    let world = World::new(nowhere());
+    world.mount(&Documents::new(7, &[topic(1, "orders")]));
+    world.mount_secrets(1, KEYS);
+    let pod = Pod::start(&world, &[]);
+    pod.until_ready();
+    let client = pod.https();
+    assert_eq!(client.publish("orders", "placed").0, 200);
+    assert_eq!(client.receive("orders", "billing").len(), 1);
+    assert!(pod.metric("weft_configuration_revision 7"));
+    let output = pod.stop();
+    assert!(output.contains("the API server does not answer"), "{output}");
+    assert!(!output.contains("ERROR"), "{output}");
+}
+
+#[test]
+fn after_a_kill_it_serves_the_newest_of_what_was_in_effect_and_what_is_mounted() {
+    let runtime = in_background();
+    let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    let world = World::new(server.address());
+    world.mount(&Documents::new(7, &[topic(1, "orders")]));
+    world.mount_secrets(1, KEYS);
+    Documents::new(8, &[topic(1, "orders"), topic(2, "invoices")]).put(&server);
+    world.put_secrets(&server, 1, KEYS);
+    let pod = Pod::start(&world, &[]);
+    pod.until_ready();
+    until(|| pod.metric("weft_configuration_revision 8"));
+    assert_eq!(pod.https().publish("invoices", "issued").0, 200);
+    until(|| world.is_kept(8));
+    pod.kill();
+
+    // Nobody answers any more, and the kubelet still shows the older files.
+    server.fail_with(Some(503));
+    let pod = Pod::start(&world, &[]);
+    pod.until_ready();
+    assert!(pod.metric("weft_configuration_revision 8"));
+    assert_eq!(pod.https().receive("invoices", "billing").len(), 1);
+    pod.kill();
+
+    world.mount(&Documents::new(9, &[topic(1, "orders"), topic(3, "receipts")]));
+    let pod = Pod::start(&world, &[]);
+    pod.until_ready();
+    assert_eq!(pod.https().publish("receipts", "printed").0, 200);
+    pod.stop();
+}
+
+#[test]
+fn a_change_at_the_api_server_applies_and_is_reported() {
+    let runtime = in_background();
+    let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    let world = World::new(server.address());
+    let first = Documents::new(7, &[topic(1, "orders")]);
+    world.mount(&first);
+    world.mount_secrets(1, KEYS);
+    first.put(&server);
+    world.put_secrets(&server, 1, KEYS);
+    server.put("configmaps", world::object("shop-0-report", json!({})));
+    let pod = Pod::start(&world, &[]);
+    until(|| world::reported(&server).is_some_and(|report| report.revision == 7));
+    let report = world::reported(&server).unwrap();
+    assert_eq!((report.pod_uid.as_str(), report.secrets_revision), ("pod-uid", 1));
+    assert_eq!(report.shards, first.head.shards);
+    assert_eq!(report.namespace_uid, world::NAMESPACE_CR_UID);
+
+    let mut odd = topic(3, "odd");
+    odd.name = "no/name".into();
+    Documents::new(8, &[topic(1, "orders"), topic(2, "invoices"), odd.clone()]).put(&server);
+    until(|| world::reported(&server).is_some_and(|report| report.revision == 8));
+    let report = world::reported(&server).unwrap();
+    assert_eq!(report.refused[0].uid, odd.uid);
+    let client = pod.https();
+    assert_eq!(client.publish("invoices", "issued").0, 200);
+
+    let fresh = "ZnJlc2gta2V5LW9mLXRoZS10ZXN0cy0wMTIzNDU2Nzg=";
+    world.put_secrets(&server, 2, [fresh, KEYS[1]]);
+    until(|| world::reported(&server).is_some_and(|report| report.secrets_revision == 2));
+    assert_eq!(client.publish("orders", "placed").0, 401);
+    assert_eq!(pod.https_with(fresh).publish("orders", "placed").0, 200);
+    let output = pod.stop();
+    assert!(!output.contains("ERROR") && !output.contains(fresh), "{output}");
+}
+
+#[test]
+fn without_any_configuration_it_is_alive_but_not_ready_until_one_comes() {
+    let runtime = in_background();
+    let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    let world = World::new(server.address());
+    let pod = Pod::start(&world, &[]);
+    until(|| pod.page("/healthz") == Some(200));
+    assert_eq!(pod.page("/readyz"), Some(503));
+    Documents::new(1, &[topic(1, "orders")]).put(&server);
+    world.put_secrets(&server, 1, KEYS);
+    pod.until_ready();
+    assert_eq!(pod.https().publish("orders", "placed").0, 200);
+    let output = pod.stop();
+    assert!(output.contains("no configuration to begin with"), "{output}");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_begun_with_is_reported_and_the_next_one_is_served() {
+    let runtime = in_background();
+    let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    let world = World::new(server.address());
+    let first = Documents::new(7, &[topic(1, "orders")]);
+    world.mount(&first);
+    world.mount_broken_secrets();
+    first.put(&server);
+    server.put("configmaps", world::object("shop-0-report", json!({})));
+    let pod = Pod::start(&world, &[]);
+    until(|| world::reported(&server).is_some_and(|report| report.problem.is_some()));
+    let report = world::reported(&server).unwrap();
+    assert_eq!(report.revision, 0);
+    assert!(report.problem.unwrap().reason.contains("certificate"));
+    world.put_secrets(&server, 2, KEYS);
+    pod.until_ready();
+    until(|| world::reported(&server).is_some_and(|report| report.revision == 7 && report.problem.is_none()));
+    pod.stop();
+}
+
+#[test]
+fn a_volume_of_another_namespace_ends_the_process_with_the_reason() {
+    let runtime = in_background();
+    let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    let world = World::new(server.address());
+    world.mount(&Documents::new(7, &[]));
+    world.mount_secrets(1, KEYS);
+    server.put("configmaps", world::object("shop-0-report", json!({})));
+    let pod = Pod::start(&world, &[]);
+    pod.until_ready();
+    pod.stop();
+
+    let mut foreign = Documents::new(8, &[]);
+    foreign.head.namespace.uid = "00000000-0000-4000-8000-0000000000ff".into();
+    world.mount(&foreign);
+    let (code, output) = Pod::start(&world, &[]).wait();
+    assert_eq!(code, Some(1), "{output}");
+    let last = output.trim_end().lines().last().unwrap();
+    assert!(last.contains("holds the data of another Namespace"), "{output}");
+    until(|| world::reported(&server).is_some_and(|report| report.revision == 0 && report.problem.is_some()));
+}
+
+#[test]
+fn an_api_server_that_never_answers_delays_nothing() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let world = World::new(silent.local_addr().unwrap());
+    world.mount(&Documents::new(7, &[topic(1, "orders")]));
+    world.mount_secrets(1, KEYS);
+    let pod = Pod::start(&world, &[]);
+    pod.until_ready();
+    assert_eq!(pod.https().publish("orders", "placed").0, 200);
+    let stopping = std::time::Duration::from_secs(4);
+    let (sender, stopped) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(pod.stop()));
+    stopped
+        .recv_timeout(stopping)
+        .expect("nor does it hold up the stop");
+}
+
+#[test]
+fn a_stop_answers_requests_that_wait() {
+    let world = World::new(nowhere());
+    world.mount(&Documents::new(7, &[topic(1, "orders")]));
+    world.mount_secrets(1, KEYS);
+    let pod = Pod::start(&world, &["--plaintext"]);
+    pod.until_ready();
+    let client = pod.http();
+    let waiter = std::thread::spawn(move || client.receive_for("orders", "billing", 60));
+    std::thread::sleep(Duration::from_millis(300));
+    pod.stop();
+    assert_eq!(waiter.join().unwrap(), (200, json!({"value": []})));
+}
