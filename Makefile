@@ -42,7 +42,7 @@ lint: $(CARGO_DENY)
 
 ## Writes golden files anew (CRD YAML and the like); read the diff before you commit it.
 golden: helm
-	UPDATE_GOLDEN=1 $(CARGO) test -p crds -p plan
+	UPDATE_GOLDEN=1 $(CARGO) test -p crds -p plan -p operator
 	UPDATE_GOLDEN=1 $(CARGO) test -p charts
 
 ## The chart alone: Helm lints and renders it, and the files for GitOps tools are tried out.

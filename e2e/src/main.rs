@@ -1,6 +1,6 @@
 //! `cargo run -p e2e -- up | test | down | image`: a Kubernetes cluster on this machine, and Weft on it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use e2e::cluster::{self, Progress, Settings};
@@ -45,9 +45,18 @@ enum Command {
     },
 }
 
-fn main() -> anyhow::Result<()> {
-    let progress = Progress::begin();
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    match run(Arguments::parse().command, Progress::begin()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, progress: Progress) -> anyhow::Result<()> {
+    match command {
         Command::Up { settings } => {
             let cluster = cluster::machine::up(&settings.checked()?, progress)?;
             println!("export KUBECONFIG={}", cluster.kubeconfig().display());

@@ -24,6 +24,29 @@ pub fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 
+/// How long a process has been running; 10 ms resolution.
+pub fn age(pid: u32) -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("read /proc/PID/stat")?;
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let started = after_name.split_whitespace().nth(19);
+    let ticks: u64 = started
+        .and_then(|field| field.parse().ok())
+        .context("read when a process began")?;
+    let uptime = fs::read_to_string("/proc/uptime").context("read /proc/uptime")?;
+    let uptime: f64 = uptime
+        .split_whitespace()
+        .next()
+        .and_then(|field| field.parse().ok())
+        .context("read how long the machine is up")?;
+    let began = Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND);
+    Ok(Duration::from_secs_f64(uptime).saturating_sub(began))
+}
+
+/// The most resident memory that it has had, in bytes.
+pub fn peak_resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    status_bytes(pid, "VmHWM:")
+}
+
 /// Resident memory in bytes.
 pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     status_bytes(pid, "VmRSS:")

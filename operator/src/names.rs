@@ -94,7 +94,9 @@ fn entity_connection(kind: &str, name: &str) -> String {
     let digest = Digest::of(name.as_bytes()).to_string();
     // Names of Kubernetes objects are ASCII. A dot before a hyphen would not be a valid name.
     let start = name[..room - DIGEST_LENGTH - 1].trim_end_matches(['.', '-']);
-    format!("{kind}.{start}-{}-connection", &digest[..DIGEST_LENGTH])
+    // Its last digits depend on every character, its first ones hardly on the last.
+    let short = &digest[digest.len() - DIGEST_LENGTH..];
+    format!("{kind}.{start}-{short}-connection")
 }
 
 #[cfg(test)]
@@ -103,20 +105,17 @@ mod tests {
 
     use super::*;
 
-    fn is_dns_label(name: &str) -> bool {
+    /// As Kubernetes checks it: the parts of a subdomain have no limit of their own.
+    fn is_dns_subdomain(name: &str) -> bool {
         let alphabet = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        !name.is_empty()
-            && name.len() <= 63
-            && name.chars().all(alphabet)
-            && !name.starts_with('-')
-            && !name.ends_with('-')
+        let is_part = |part: &str| {
+            !part.is_empty() && part.chars().all(alphabet) && !part.starts_with('-') && !part.ends_with('-')
+        };
+        name.len() <= LONGEST && name.split('.').all(is_part)
     }
 
-    fn is_dns_subdomain(name: &str) -> bool {
-        name.len() <= LONGEST
-            && name
-                .split('.')
-                .all(|label| is_dns_label(&label[..label.len().min(63)]) && !label.ends_with('-'))
+    fn is_dns_label(name: &str) -> bool {
+        name.len() <= 63 && is_dns_subdomain(name) && !name.contains('.')
     }
 
     proptest! {

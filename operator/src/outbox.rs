@@ -234,7 +234,9 @@ impl Outbox {
             + std::fmt::Debug,
     {
         // It may have been decided from a cache that did not have the answer to the write before.
-        let known = store.get(&job.key.namespace, &job.key.name).filter(|known| known.uid() == &*job.uid);
+        let known = store
+            .get(&job.key.namespace, &job.key.name)
+            .filter(|known| known.uid() == &*job.uid);
         if known.is_some_and(|known| SeenStatus::read(status).is_ok_and(|wanted| wanted == known.status)) {
             return Ok(());
         }

@@ -271,6 +271,15 @@ fn storage_class(
     }
 }
 
+/// Whether the Namespace with this uid and this word for adoption uses a claim, or is about to, or did once: what belongs
+/// to a Namespace that is there is never deleted.
+pub fn is_used_by(claim: &PersistentVolumeClaim, uid: &str, adopt: Option<&str>) -> bool {
+    let data_uid = label(claim, labels::DATA_UID);
+    label(claim, labels::NAMESPACE_UID) == Some(uid)
+        || data_uid == Some(uid)
+        || (adopt.is_some() && data_uid == adopt)
+}
+
 fn is_ours(claim: &PersistentVolumeClaim) -> bool {
     label(claim, labels::MANAGED_BY) == Some(labels::MANAGED_BY_OPERATOR)
 }

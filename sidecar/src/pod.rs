@@ -78,7 +78,7 @@ async fn serve(args: &Args) -> Result<(), Error> {
         addresses = %prepared.addresses(),
         "starting"
     );
-    let source = Source::open(args.pod(), args.access(), &scope);
+    let source = Source::open(args.pod(), args.access(), prepared.registry(), &scope);
     let author = args.author();
     let mut configurations = source.configurations();
     let first = tokio::select! {

@@ -7,9 +7,10 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex, OnceLock},
+    time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Config, Resource, ResourceExt as _,
@@ -26,6 +27,9 @@ use super::{
 
 /// What the harness and tests call themselves in managed fields.
 pub const FIELD_MANAGER: &str = "e2e";
+
+/// How long the API server may take to say whether it is ready.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(3);
 
 /// A cluster: that of this machine, or whichever `KUBECONFIG` names. Cheap to clone.
 #[derive(Clone)]
@@ -110,6 +114,21 @@ impl Cluster {
     /// Runs a future to its end, on the runtime that the client belongs to.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.0.runtime.block_on(future)
+    }
+
+    /// Asks whether the API server would serve.
+    ///
+    /// # Errors
+    /// When it does not answer within 3 s, or says why not.
+    pub fn check_ready(&self) -> anyhow::Result<()> {
+        let request = hyper::Request::get("/readyz").body(kube::client::Body::empty())?;
+        let asked = self.block_on(async {
+            // The timer wants the runtime, so it begins inside.
+            tokio::time::timeout(ANSWER_DEADLINE, self.client().send(request)).await
+        });
+        let answer = asked.context("wait for an answer")?.context("ask /readyz")?;
+        ensure!(answer.status().is_success(), "/readyz says {}", answer.status());
+        Ok(())
     }
 
     /// What only the owner of the nodes may do.

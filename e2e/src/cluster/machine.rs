@@ -6,6 +6,7 @@
 
 mod cgroups;
 mod control_plane;
+mod names;
 mod network;
 mod node;
 mod pki;

@@ -28,17 +28,17 @@ impl Space {
         let mut child = kubectl.spawn().context("start kubectl port-forward")?;
         let said = child.stdout.take().context("take its standard output")?;
         let mut forward = PortForward { child, port: 0 };
-        for line in BufReader::new(said).lines().map_while(Result::ok) {
-            // Forwarding from 127.0.0.1:40123 -> 8443
-            let found = line
-                .split_once("127.0.0.1:")
-                .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
-            if let Some(port) = found {
-                forward.port = port;
-                return Ok(forward);
-            }
-        }
-        anyhow::bail!("kubectl port-forward {target} :{port} ended without forwarding")
+        let mut lines = BufReader::new(said).lines().map_while(Result::ok);
+        // Forwarding from 127.0.0.1:40123 -> 8443
+        let found = lines.find_map(|line| {
+            let (_, rest) = line.split_once("127.0.0.1:")?;
+            rest.split(' ').next()?.parse().ok()
+        });
+        forward.port = found
+            .with_context(|| format!("kubectl port-forward {target} :{port} ended without forwarding"))?;
+        // It goes on to tell of every connection, and ends when nobody listens to it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Ok(forward)
     }
 }
 

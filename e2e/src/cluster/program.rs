@@ -31,7 +31,7 @@ pub struct Program<'a> {
     environment: BTreeMap<String, String>,
     /// Secrets whose keys become variables.
     variables_of: Vec<String>,
-    /// Namespaces whose connection Secret lies under `/var/run/weft/NAME`.
+    /// Namespaces whose certificates lie under `/var/run/weft/NAME`.
     connections: Vec<String>,
 }
 
@@ -99,8 +99,8 @@ impl<'a> Program<'a> {
         self
     }
 
-    /// Connects it to a Namespace of Weft as its documentation says: variables from `NAME-connection`, and the Secret
-    /// mounted under `/var/run/weft/NAME`.
+    /// Connects it to a Namespace of Weft as its documentation says: variables from the Secret `NAME-connection`, and the
+    /// ConfigMap `NAME-trust` mounted under `/var/run/weft/NAME`.
     pub fn connected_to(mut self, namespace: &str) -> Self {
         self.connections.push(namespace.to_owned());
         self.variables_of(&format!("{namespace}-connection"))
@@ -147,9 +147,9 @@ impl<'a> Program<'a> {
             mounts.push(json!({"name": name, "mountPath": path, "readOnly": true}));
         }
         for (number, namespace) in self.connections.iter().enumerate() {
-            let name = format!("connection-{number}");
-            let secret = format!("{namespace}-connection");
-            volumes.push(json!({"name": name, "secret": {"secretName": secret}}));
+            let name = format!("trust-{number}");
+            let trust = format!("{namespace}-trust");
+            volumes.push(json!({"name": name, "configMap": {"name": trust}}));
             mounts.push(json!({
                 "name": name,
                 "mountPath": format!("/var/run/weft/{namespace}"),

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use k8s_openapi::{
-    api::core::v1::{Namespace, Pod, Secret, Service},
+    api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service},
     apimachinery::pkg::apis::meta::v1::Condition,
 };
 use kube::{Api, api::DeleteParams, api::PostParams, core::DynamicObject};
@@ -193,20 +193,30 @@ impl Space {
     /// What a client of a Namespace's HTTPS door on the host needs.
     ///
     /// # Errors
-    /// When the Namespace has no Service or no connection Secret yet.
+    /// When the Namespace has no Service, connection Secret or trust ConfigMap yet.
     pub fn door(&self, namespace: &str) -> anyhow::Result<Door> {
-        let mut secret = self.secret(&format!("{namespace}-connection"))?;
-        let mut take = |key: &str| {
-            secret
-                .remove(key)
-                .with_context(|| format!("find {key} in {namespace}-connection"))
-        };
+        let mut settings = self.settings(namespace)?;
+        let key = settings
+            .remove("EVENTGRID_KEY")
+            .with_context(|| format!("find EVENTGRID_KEY in {namespace}-connection"))?;
         Ok(Door {
             address: self.service_address(namespace, 443)?,
             server_name: format!("{namespace}.{}.svc", self.name),
-            authorities: take("ca.crt")?,
-            key: take("EVENTGRID_KEY")?,
+            authorities: self.authorities(namespace)?,
+            key,
         })
+    }
+
+    /// What `NAME-connection` gives to a program.
+    pub fn settings(&self, namespace: &str) -> anyhow::Result<BTreeMap<String, String>> {
+        self.secret(&format!("{namespace}-connection"))
+    }
+
+    /// The authorities that vouch for a Namespace, as PEM.
+    pub fn authorities(&self, namespace: &str) -> anyhow::Result<String> {
+        let trust: ConfigMap = self.get(&format!("{namespace}-trust"))?;
+        let pem = trust.data.and_then(|mut data| data.remove("ca.crt"));
+        pem.with_context(|| format!("find ca.crt in {namespace}-trust"))
     }
 
     /// A connection to a Namespace, from the host, by its Service, over TLS.

@@ -10,7 +10,6 @@ pub(crate) fn together() -> RwLockReadGuard<'static, ()> {
 }
 
 /// Held by a test that breaks something which others need: the API server, the kubelet, the operator.
-#[expect(dead_code, reason = "the first test that breaks the cluster uses it")]
 pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
     CLUSTER.write().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -8,6 +8,18 @@
     reason = "these tests stand outside the product: they use threads and the real clock"
 )]
 
+mod crash;
+mod data;
+mod deletion;
+mod faults;
+mod fixture;
 mod harness;
+mod installs;
+mod manifests;
+mod many;
+mod outage;
 mod pods;
+mod refusals;
+mod rotation;
 mod tour;
+mod upgrade;

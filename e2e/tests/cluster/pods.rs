@@ -113,6 +113,67 @@ fn a_killed_container_comes_back() {
     restarts(1).expect("it runs again");
 }
 
+#[test]
+fn the_api_server_and_the_kubelet_can_be_stopped_and_come_back() {
+    let _alone = harness::alone();
+    let space = Space::create("stopped").expect("a space");
+    let cluster = space.cluster();
+    let node = cluster
+        .machine()
+        .and_then(|machine| machine.node(0))
+        .expect("a node");
+    for daemon in ["kubelet", "kube-apiserver"] {
+        node.kill_daemon(daemon).expect("it stops");
+        assert!(!node.is_running(daemon));
+    }
+    cluster
+        .check_ready()
+        .expect_err("nobody answers without an API server");
+    for daemon in ["kube-apiserver", "kubelet"] {
+        node.restart_daemon(daemon).expect("it starts");
+    }
+    until("the API server to answer", MINUTE, || cluster.check_ready()).expect("it answers");
+    let pod = CLAIM.rsplit("---").next().expect("a text");
+    let pod = pod.split("    volumeMounts").next().expect("a text");
+    space.apply(pod).expect("it takes objects again");
+    until("a new pod to run", MINUTE, || {
+        let pod: Pod = space.get("holder")?;
+        let phase = pod.status.and_then(|status| status.phase);
+        ensure!(phase.as_deref() == Some("Running"), "it is {phase:?}");
+        Ok(())
+    })
+    .expect("the kubelet starts pods again");
+}
+
+#[test]
+fn a_machine_that_lost_its_power_comes_back_with_its_pods() {
+    let _alone = harness::alone();
+    let space = Space::create("power").expect("a space");
+    let cluster = space.cluster();
+    let node = cluster
+        .machine()
+        .and_then(|machine| machine.node(0))
+        .expect("a node");
+    space.apply(CLAIM).expect("it applies");
+    let running = |restarts: i32| {
+        until("the pod to run", MINUTE, || {
+            let pod: Pod = space.get("holder")?;
+            let statuses = pod.status.and_then(|status| status.container_statuses);
+            let statuses = statuses.unwrap_or_default();
+            let fits = statuses
+                .iter()
+                .any(|status| status.ready && status.restart_count >= restarts);
+            ensure!(fits, "{statuses:?}");
+            Ok(())
+        })
+    };
+    running(0).expect("it runs");
+    node.power_off().expect("it goes off");
+    assert!(!node.is_on());
+    node.power_on_again().expect("it goes on");
+    running(1).expect("its container was started again");
+}
+
 /// Programs in pods are not root.
 fn readable(folder: &Path) {
     use std::os::unix::fs::PermissionsExt as _;

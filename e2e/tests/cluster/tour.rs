@@ -76,15 +76,16 @@ fn quickstart(name: &str) -> Space {
 /// As a person at a laptop would: a forwarded port, and the settings of the Secret.
 fn on_the_host(space: &Space) -> String {
     let forward = space.port_forward("svc/shop", 443).expect("kubectl port-forward");
-    let secret = space.secret("shop-connection").expect("the Secret for programs");
+    let settings = space.settings("shop").expect("the Secret for programs");
+    let authorities = space.authorities("shop").expect("whom to trust");
     let trusted = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(trusted.path(), &secret["ca.crt"]).expect("write the authority");
+    std::fs::write(trusted.path(), authorities).expect("write the authority");
     let environment = BTreeMap::from([
         (
             "EVENTGRID_ENDPOINT",
             format!("https://localhost:{}", forward.port()),
         ),
-        ("EVENTGRID_KEY", secret["EVENTGRID_KEY"].clone()),
+        ("EVENTGRID_KEY", settings["EVENTGRID_KEY"].clone()),
         ("REQUESTS_CA_BUNDLE", trusted.path().display().to_string()),
         ("NO_PROXY", "localhost".to_owned()),
     ]);

@@ -212,10 +212,16 @@ mod tests {
     }
 
     fn answer(code: u16, reason: &str, causes: &[(&str, &str)]) -> kube::Error {
-        let causes = causes.iter().map(|(reason, field)| json!({"reason": reason, "field": field, "message": ""}));
+        let causes = causes
+            .iter()
+            .map(|(reason, field)| json!({"reason": reason, "field": field, "message": ""}));
         let details = json!({"causes": causes.collect::<Vec<_>>()});
         let status = Status::failure("because", reason).with_code(code);
-        kube::Error::Api(status.with_details(serde_json::from_value(details).unwrap()).boxed())
+        kube::Error::Api(
+            status
+                .with_details(serde_json::from_value(details).unwrap())
+                .boxed(),
+        )
     }
 
     #[test]

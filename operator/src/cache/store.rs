@@ -53,7 +53,8 @@ pub struct Store<T>(RwLock<Inner<T>>);
 struct Inner<T> {
     objects: BTreeMap<Box<str>, BTreeMap<Box<str>, Arc<T>>>,
     count: usize,
-    deleted: VecDeque<Box<str>>,
+    /// Uids, each with the version at which it left.
+    deleted: VecDeque<(Box<str>, u64)>,
 }
 
 impl<T> Default for Store<T> {
@@ -110,17 +111,20 @@ impl<T: Versioned> Store<T> {
     /// Every key in a Kubernetes namespace, or in all.
     pub fn keys(&self, namespace: Option<&str>) -> Vec<Key> {
         let inner = self.0.read();
-        let of = |(space, objects): (&Box<str>, &BTreeMap<Box<str>, Arc<T>>)| -> Vec<Key> {
+        let of = |space: &str, objects: &BTreeMap<Box<str>, Arc<T>>| -> Vec<Key> {
             objects.keys().map(|name| Key::new(space, name)).collect()
         };
         match namespace {
             Some(namespace) => inner
                 .objects
-                .get_key_value(namespace)
-                .into_iter()
-                .flat_map(of)
+                .get(namespace)
+                .map(|objects| of(namespace, objects))
+                .unwrap_or_default(),
+            None => inner
+                .objects
+                .iter()
+                .flat_map(|(space, objects)| of(space, objects))
                 .collect(),
-            None => inner.objects.iter().flat_map(of).collect(),
         }
     }
 
@@ -134,7 +138,9 @@ impl<T: Versioned> Store<T> {
         if known.is_some_and(|known| known.uid() == object.uid() && known.version() >= object.version()) {
             return Change::Nothing;
         }
-        if inner.deleted.iter().any(|uid| **uid == *object.uid()) {
+        let has_left =
+            |(uid, version): &(Box<str>, u64)| **uid == *object.uid() && *version >= object.version();
+        if inner.deleted.iter().any(has_left) {
             return Change::Nothing;
         }
         let objects = inner.objects.entry(key.namespace).or_default();
@@ -144,10 +150,11 @@ impl<T: Versioned> Store<T> {
         Change::News
     }
 
-    /// Forgets an object that is deleted.
-    pub fn delete(&self, key: &Key, uid: &str) -> Change {
+    /// Forgets an object that is deleted, or no longer selected, as of a version. One that is selected again later
+    /// comes back with a newer version.
+    pub fn delete(&self, key: &Key, uid: &str, version: u64) -> Change {
         let mut inner = self.0.write();
-        inner.deleted.push_back(uid.into());
+        inner.deleted.push_back((uid.into(), version));
         if inner.deleted.len() > REMEMBERED_DELETIONS {
             inner.deleted.pop_front();
         }
@@ -222,16 +229,24 @@ mod tests {
     fn the_answer_to_a_write_does_not_bring_a_deleted_object_back() {
         let store = Store::default();
         store.put(key(), Object("a", 7));
-        assert_eq!(store.delete(&key(), "a"), Change::News);
-        assert_eq!(store.put(key(), Object("a", 9)), Change::Nothing);
+        assert_eq!(store.delete(&key(), "a", 9), Change::News);
+        assert_eq!(store.put(key(), Object("a", 8)), Change::Nothing);
         assert!(store.is_empty() && !store.has_any("shop"));
+    }
+
+    #[test]
+    fn an_object_that_gets_its_label_back_comes_back() {
+        let store = Store::default();
+        store.put(key(), Object("a", 7));
+        store.delete(&key(), "a", 8);
+        assert_eq!(store.put(key(), Object("a", 9)), Change::News);
     }
 
     #[test]
     fn a_late_deletion_of_the_predecessor_leaves_the_successor() {
         let store = Store::default();
         store.put(key(), Object("b", 9));
-        assert_eq!(store.delete(&key(), "a"), Change::Nothing);
+        assert_eq!(store.delete(&key(), "a", 8), Change::Nothing);
         assert_eq!(store.len(), 1);
     }
 

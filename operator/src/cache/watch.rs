@@ -98,7 +98,7 @@ where
     fn delete(&self, object: &K) {
         let key = key_of(object);
         let uid = object.meta().uid.as_deref().unwrap_or_default();
-        if self.store.delete(&key, uid) == Change::News {
+        if self.store.delete(&key, uid, super::version_of(object.meta())) == Change::News {
             (self.changed)(&key.namespace);
         }
     }

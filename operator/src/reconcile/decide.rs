@@ -105,7 +105,7 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
         keys::Error::Damaged { .. } => Trouble::Blocked(error.to_string()),
         keys::Error::Randomness(_) => failed(error),
     })?;
-    let key = key_for_programs(around, &keys)?;
+    let key = key_for_programs(around, &keys);
     let claim = choice
         .as_ref()
         .map(|choice| claim(owner, choice, namespace, configuration));
@@ -251,29 +251,12 @@ fn template(inputs: &Inputs<'_>, shape: Digest) -> release::Decision {
     release::decide(live, &wanted)
 }
 
-/// The access key's name in the Secret for programs.
-const KEY: &str = "EVENTGRID_KEY";
-
 /// The key that programs are given: a new one only once the pod takes it, so that whoever reads it can use it at once.
-fn key_for_programs(around: &Surroundings, keys: &keys::Decision) -> Result<String, Trouble> {
-    let root = keys
-        .secrets
-        .rules
-        .first()
-        .ok_or_else(|| failed("there is no root rule"))?;
-    let new = root.primary_key.as_str();
-    let reported = around
-        .report
-        .as_ref()
-        .is_some_and(|report| report.secrets_revision >= keys.revision);
-    if reported {
-        return Ok(new.to_owned());
-    }
-    let given = around.connection.as_ref().and_then(|secret| {
-        let bytes = secret.whole()?.data.as_ref()?.get(KEY)?;
-        String::from_utf8(bytes.0.clone()).ok()
-    });
-    Ok(given.unwrap_or_else(|| new.to_owned()))
+fn key_for_programs(around: &Surroundings, keys: &keys::Decision) -> String {
+    let reported = around.report.as_ref().map(|report| report.secrets_revision);
+    let given = around.connection.as_ref().and_then(|secret| secret.whole());
+    let key = keys.key_for_programs(reported, given.and_then(connection::key_in));
+    key.expose().to_owned()
 }
 
 /// Whether a word of the user is one that was not acted upon before.

@@ -109,9 +109,8 @@ impl Surroundings {
 
     /// The pod that runs or is about to.
     pub(super) fn running_pod(&self) -> Option<&Pod> {
-        let pods = self.pods.iter().map(|pod| &pod.object);
-        pods.filter(|pod| pod.metadata.deletion_timestamp.is_none())
-            .next_back()
+        let mut pods = self.pods.iter().map(|pod| &pod.object);
+        pods.rfind(|pod| pod.metadata.deletion_timestamp.is_none())
     }
 
     /// Whether the report is of the pod that runs.

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::Resource as _;
 use kube::api::{Api, ListParams};
 
 use super::plane::Plane;
 use super::snapshot::Snapshot;
 use super::{Again, Now, Reconciler};
+use crate::annotations;
 use crate::apply::Failure;
-use crate::cache::Versioned;
+use crate::cache::{Child, Versioned};
 use crate::events::{Happening, Reason};
 use crate::labels;
 use crate::sweep::{self, VolumeOutcome};
+use crate::volumes;
 
 impl Reconciler {
     /// Looks after every claim of ours in the Kubernetes namespace.
@@ -29,15 +32,21 @@ impl Reconciler {
             .values()
             .filter_map(|affair| affair.decided.as_ref()?.claim.as_deref())
             .collect();
+        // A Namespace that is not accepted at the moment still has its data, and what it asks to adopt waits for it.
+        let is_used = |claim: &PersistentVolumeClaim| {
+            seen.namespaces.iter().any(|one| {
+                let adopt = annotations::get(&one.object.metadata, annotations::ADOPT_DATA);
+                living.contains(one.uid()) && volumes::is_used_by(claim, one.uid(), adopt)
+            })
+        };
         for claim in &seen.claims {
             let metadata = &claim.object.metadata;
             let user = metadata
                 .labels
                 .as_ref()
                 .and_then(|labels| labels.get(labels::NAMESPACE_UID));
-            // A Namespace that is not accepted at the moment still has its data.
-            let in_use = metadata.name.as_deref().is_some_and(|name| chosen.contains(name))
-                || user.is_some_and(|user| living.contains(user.as_str()));
+            let in_use =
+                metadata.name.as_deref().is_some_and(|name| chosen.contains(name)) || is_used(&claim.object);
             let user_exists = self.exists(metadata.namespace.as_deref(), user.map(String::as_str));
             let outcome = sweep::volume(
                 &self.applier,
@@ -74,7 +83,7 @@ impl Reconciler {
 
     fn tell_of_volume(
         &self,
-        claim: &crate::cache::Child<k8s_openapi::api::core::v1::PersistentVolumeClaim>,
+        claim: &Child<PersistentVolumeClaim>,
         outcome: &VolumeOutcome,
         now: Now,
         again: &mut Again,

@@ -88,3 +88,23 @@ fn add(pod: &mut Value, user: Option<&PodTemplate>) {
         pod[field.as_str()] = value;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_the_users_cannot_take_the_pod_from_its_service() {
+        let map = |pairs: &[(&str, &str)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            pairs.collect::<BTreeMap<_, _>>()
+        };
+        let labels = with(
+            Some(map(&[("team", "shop"), ("ours", "theirs")])),
+            map(&[("ours", "ours")]),
+        );
+        assert_eq!(labels, map(&[("team", "shop"), ("ours", "ours")]));
+    }
+}

@@ -1,5 +1,6 @@
 //! What the pod may do at the API server: read its own configuration and keys, and report. Every object is named, so
-//! that a pod that was taken over learns nothing about its neighbours; nothing can be created or listed.
+//! that a pod that was taken over learns nothing about its neighbours; nothing can be created. `list` with a name is
+//! granted only to requests that ask for that name: a watch begins with such a list.
 
 use config::{SHARD_COUNT, objects};
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
@@ -10,11 +11,13 @@ use crate::object::{Owner, Prepared};
 
 pub(super) fn role(owner: &Owner) -> Prepared {
     let name = owner.name.as_str();
-    let mut configuration = vec![objects::head(name)];
-    configuration.extend((0..SHARD_COUNT).map(|index| objects::shard(name, index)));
+    let shards = (0..SHARD_COUNT)
+        .map(|index| objects::shard(name, index))
+        .collect();
     let rules = vec![
-        rule("configmaps", configuration, &["get", "watch"]),
-        rule("secrets", vec![objects::secrets(name)], &["get", "watch"]),
+        rule("configmaps", vec![objects::head(name)], &["get", "list", "watch"]),
+        rule("configmaps", shards, &["get"]),
+        rule("secrets", vec![objects::secrets(name)], &["get", "list", "watch"]),
         rule("configmaps", vec![names::report(name)], &["get", "patch"]),
     ];
     Prepared::new(&Role {

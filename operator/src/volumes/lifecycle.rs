@@ -35,8 +35,8 @@ pub enum Lifecycle {
     Delete,
 }
 
-/// Decides about a claim of ours. `in_use`: it is what [`choose`](super::choose) finds for some Namespace. Only an
-/// annotation that says `Delete` ever leads to deletion; one that is missing or damaged keeps the data.
+/// Decides about a claim of ours. `in_use`: some Namespace that is there uses it ([`is_used_by`](super::is_used_by)).
+/// Only an annotation that says `Delete` ever leads to deletion; one that is missing or damaged keeps the data.
 pub fn lifecycle(claim: &PersistentVolumeClaim, in_use: bool, now: Timestamp) -> Lifecycle {
     let metadata = &claim.metadata;
     if metadata.deletion_timestamp.is_some() {

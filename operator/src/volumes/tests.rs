@@ -163,6 +163,16 @@ fn a_claim_keeps_its_storage_class() {
     assert_eq!(class(None, OTHER), (standard, 0));
 }
 
+#[test]
+fn a_claim_is_used_by_whoever_has_it_made_it_or_asks_for_it() {
+    let claim = existing(OLD, NEW);
+    assert!(is_used_by(&claim, NEW, None));
+    assert!(is_used_by(&claim, OLD, None));
+    assert!(is_used_by(&claim, OTHER, Some(OLD)));
+    assert!(!is_used_by(&claim, OTHER, Some(NEW)));
+    assert!(!is_used_by(&claim, OTHER, None));
+}
+
 fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }

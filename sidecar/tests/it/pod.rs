@@ -9,7 +9,7 @@ use runtime::TaskScope;
 use serde_json::json;
 use testkit::ApiServer;
 
-use crate::plane::{KEYS, keys, topic};
+use crate::plane::{KEYS, topic};
 use world::{Documents, Pod, World, in_background, nowhere, until};
 
 #[test]
@@ -163,7 +163,7 @@ fn an_api_server_that_never_answers_delays_nothing() {
     let pod = Pod::start(&world, &[]);
     pod.until_ready();
     assert_eq!(pod.https().publish("orders", "placed").0, 200);
-    let stopping = std::time::Duration::from_secs(4);
+    let stopping = Duration::from_secs(4);
     let (sender, stopped) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(pod.stop()));
     stopped

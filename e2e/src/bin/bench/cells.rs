@@ -1,5 +1,6 @@
 //! The cells of the table, in its order.
 
+pub(crate) mod cluster;
 mod empty;
 mod filters;
 mod log;

@@ -41,11 +41,23 @@ pub(super) fn create(settings: &Settings, node: u8) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes them all, once the processes in them have ended.
+/// Removes those of the cluster, once the processes in them have ended.
 pub(super) fn remove(settings: &Settings) -> anyhow::Result<()> {
+    remove_everywhere(Path::new(&settings.name))
+}
+
+/// Removes those of a node that has no more processes. A kubelet that finds the cgroups of containers that are gone
+/// looks for each of them for seconds before it does anything else.
+pub(super) fn remove_node(settings: &Settings, node: u8) -> anyhow::Result<()> {
+    remove_everywhere(&Path::new(&settings.name).join(format!("n{node}")))
+}
+
+fn remove_everywhere(cgroup: &Path) -> anyhow::Result<()> {
     let start = Instant::now();
-    for hierarchy in hierarchies()? {
-        let folder = hierarchy.join(&settings.name);
+    // Where both versions are mounted, the container runtime makes some in the one that the kubelet does not use.
+    let everywhere = [of_type("cgroup")?, of_type("cgroup2")?].concat();
+    for hierarchy in everywhere {
+        let folder = hierarchy.join(cgroup);
         while folder.exists() {
             remove_tree(&folder);
             if start.elapsed() > REMOVE_DEADLINE {
@@ -75,23 +87,22 @@ pub(super) fn processes(settings: &Settings, node: u8, container: &str) -> anyho
 
 /// Version 1 has a hierarchy per controller, version 2 a single one.
 fn hierarchies() -> anyhow::Result<Vec<PathBuf>> {
+    let first = of_type("cgroup")?;
+    if first.is_empty() {
+        return of_type("cgroup2");
+    }
+    Ok(first)
+}
+
+/// Where file systems of a type are mounted.
+fn of_type(wanted: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mounts = fs::read_to_string("/proc/self/mounts").context("read the mounts")?;
-    let of_type = |wanted: &str| -> Vec<PathBuf> {
-        mounts
-            .lines()
-            .filter_map(|line| {
-                let mut fields = line.split(' ').skip(1);
-                let (folder, kind) = (fields.next()?, fields.next()?);
-                (kind == wanted).then(|| PathBuf::from(folder))
-            })
-            .collect()
-    };
-    let first = of_type("cgroup");
-    Ok(if first.is_empty() {
-        of_type("cgroup2")
-    } else {
-        first
-    })
+    let folders = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (folder, kind) = (fields.next()?, fields.next()?);
+        (kind == wanted).then(|| PathBuf::from(folder))
+    });
+    Ok(folders.collect())
 }
 
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {

@@ -13,11 +13,14 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use rustix::process::Signal;
 
-use super::{cgroups, network, pki::Pki, process::Process};
-use crate::cluster::{command, settings::Settings, wait};
+use super::{cgroups, names, network, pki::Pki, process::Process};
+use crate::cluster::{command, connection::Cluster, settings::Settings, wait};
 
 /// Lines of a daemon's log in an error.
 const LOG_LINES: usize = 25;
+
+/// How long the API server, and then the DNS, may take to come back.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A node of a cluster on this machine, on or off.
 #[derive(Debug, Clone)]
@@ -83,7 +86,7 @@ impl Node {
             init.kill()
                 .with_context(|| format!("power off {}", self.name()))?;
         }
-        Ok(())
+        cgroups::remove_node(&self.settings, self.number)
     }
 
     /// Gives it namespaces, a link, cgroups and its container runtime.
@@ -97,16 +100,32 @@ impl Node {
         self.start_daemon("containerd", &[format!("--config={}", configuration.display())])
     }
 
-    /// Starts again, after [`power_off`](Self::power_off), what ran on it.
+    /// Starts again, after [`power_off`](Self::power_off), what ran on it, and waits until the cluster's DNS answers.
     pub fn power_on_again(&self) -> anyhow::Result<()> {
         let pki = Pki::load(self.state.join("pki"))?;
         ensure!(!self.is_on(), "{} is on", self.name());
         let daemons = self.known_daemons()?;
         self.power_on(&pki)?;
-        for daemon in daemons.iter().filter(|daemon| *daemon != "containerd") {
+        let (store, others): (Vec<_>, Vec<_>) = daemons
+            .iter()
+            .filter(|daemon| *daemon != "containerd")
+            .partition(|daemon| matches!(daemon.as_str(), "etcd" | "kube-apiserver"));
+        for daemon in &store {
             self.restart_daemon(daemon)?;
         }
-        Ok(())
+        if !store.is_empty() {
+            // The controllers give up on an API server that is not ready within seconds.
+            let cluster = Cluster::open(&self.settings.kubeconfig()?, None)?;
+            wait::until("the API server to be ready", READY_DEADLINE, || {
+                cluster.check_ready()
+            })?;
+        }
+        for daemon in others {
+            self.restart_daemon(daemon)?;
+        }
+        wait::until("names to be served", READY_DEADLINE, || {
+            names::check(&self.settings)
+        })
     }
 
     fn start_init(&self) -> anyhow::Result<Process> {

@@ -1,7 +1,7 @@
-//! Folders that a node binds its own over, so they have to exist on the machine. Those that did not are removed in the
-//! end, if they are empty.
+//! Folders that a node binds its own over, so they have to exist on the machine. They are removed in the end, if they are
+//! empty and no other cluster needs them.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use anyhow::Context;
 
@@ -14,9 +14,21 @@ pub(super) fn create() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An empty folder of that name is of no use to a machine either way.
+/// An empty folder of that name is of no use to a machine. But removing it would take away what is mounted there in
+/// another mount namespace, without an error on either side.
 pub(super) fn remove() {
-    for folder in FOLDERS.map(Path::new) {
-        let _ = fs::remove_dir(folder);
+    for folder in FOLDERS {
+        if !is_mounted_somewhere(folder) {
+            let _ = fs::remove_dir(folder);
+        }
     }
+}
+
+/// Whether any process sees something mounted there.
+fn is_mounted_somewhere(folder: &str) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut mounts =
+        processes.filter_map(|process| fs::read_to_string(process.path().join("mountinfo")).ok());
+    // 36 35 98:0 /root/in/its/file/system /mounted/here …
+    mounts.any(|text| text.lines().any(|line| line.split(' ').nth(4) == Some(folder)))
 }

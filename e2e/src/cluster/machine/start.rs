@@ -3,10 +3,10 @@
 use std::{fs, os::unix::fs::symlink, path::Path, process::Stdio, thread, time::Duration};
 
 use anyhow::{Context, anyhow, ensure};
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node as NodeObject};
+use k8s_openapi::api::core::v1::Node as NodeObject;
 use kube::Api;
 
-use super::{Machine, Node, Pki, Process, control_plane, network, stop};
+use super::{Machine, Node, Pki, Process, control_plane, names, network, stop};
 use crate::{
     binary,
     cluster::{
@@ -44,7 +44,7 @@ pub fn up(settings: &Settings, progress: Progress) -> anyhow::Result<Cluster> {
 fn running(settings: &Settings) -> Option<Cluster> {
     let machine = Machine::running(settings).ok().filter(Machine::is_alive)?;
     let cluster = Cluster::open(&machine.settings.kubeconfig().ok()?, Some(machine)).ok()?;
-    is_ready(&cluster).is_ok().then_some(cluster)
+    cluster.check_ready().is_ok().then_some(cluster)
 }
 
 fn start(settings: &Settings, binaries: &Binaries, progress: Progress) -> anyhow::Result<Cluster> {
@@ -80,7 +80,7 @@ fn start(settings: &Settings, binaries: &Binaries, progress: Progress) -> anyhow
     })?;
     let cluster = Cluster::open(&settings.kubeconfig()?, Some(machine.clone()))?;
     wait_for(first, "kube-apiserver", "the API server to be ready", || {
-        is_ready(&cluster)
+        cluster.check_ready()
     })?;
     progress.say("the API server is ready");
     control_plane::start_controllers(first, &pki)?;
@@ -102,7 +102,7 @@ fn start(settings: &Settings, binaries: &Binaries, progress: Progress) -> anyhow
         })?;
     }
     progress.say("the nodes are Ready");
-    wait_for(first, "kubelet", "names to be served", || is_dns_ready(&cluster))?;
+    wait_for(first, "kubelet", "names to be served", || names::check(settings))?;
     progress.say("names are served");
     Ok(cluster)
 }
@@ -140,18 +140,6 @@ fn start_runtime(node: &Node, images: &Path) -> anyhow::Result<()> {
     node.import_image(images)
 }
 
-/// Asks whether the API server would serve.
-pub(super) fn is_ready(cluster: &Cluster) -> anyhow::Result<()> {
-    let request = kube::client::Body::empty();
-    let request = hyper::Request::get("/readyz").body(request)?;
-    let asked = cluster.block_on(async {
-        tokio::time::timeout(Duration::from_secs(3), cluster.client().send(request)).await
-    });
-    let answer = asked.context("wait for an answer")?.context("ask /readyz")?;
-    ensure!(answer.status().is_success(), "/readyz says {}", answer.status());
-    Ok(())
-}
-
 fn registered(cluster: &Cluster, node: &Node) -> anyhow::Result<NodeObject> {
     let api: Api<NodeObject> = Api::all(cluster.client());
     cluster
@@ -173,13 +161,6 @@ fn is_node_ready(cluster: &Cluster, node: &Node) -> anyhow::Result<()> {
         ready.status,
         ready.message.as_deref().unwrap_or_default()
     );
-    Ok(())
-}
-
-fn is_dns_ready(cluster: &Cluster) -> anyhow::Result<()> {
-    let deployment: Deployment = cluster.get("kube-system", "coredns")?;
-    let ready = deployment.status.and_then(|status| status.ready_replicas);
-    ensure!(ready == Some(1), "CoreDNS has {} ready pods", ready.unwrap_or(0));
     Ok(())
 }
 

@@ -382,7 +382,9 @@ mod tests {
     #[test]
     fn an_authority_that_was_asked_for_is_trusted_then_signs_then_stands_alone() {
         let mut certificates = fresh();
-        let old = x509::certificates(&certificates.trust_pem()).unwrap().swap_remove(0);
+        let old = x509::certificates(&certificates.trust_pem())
+            .unwrap()
+            .swap_remove(0);
         let serving = certificates.serving.clone();
         certificates.add_authority(start()).unwrap();
         assert_eq!(certificates.trust_pem().matches("BEGIN").count(), 2);

@@ -206,7 +206,9 @@ mod tests {
 
     #[test]
     fn programs_of_one_entity_are_told_its_name() {
-        let settings = settings("key", "/b").with_topic("orders").with_event_subscription("billing");
+        let settings = settings("key", "/b")
+            .with_topic("orders")
+            .with_event_subscription("billing");
         let pairs: Vec<_> = settings.iter().collect();
         assert!(pairs.contains(&("EVENTGRID_TOPIC_NAME", "orders")));
         assert!(pairs.contains(&("EVENTGRID_EVENT_SUBSCRIPTION_NAME", "billing")));

@@ -52,7 +52,10 @@ mod tests {
         let names = ServerNames::new(["shop.example.com", "*.apps.svc"]).unwrap();
         let certificates = Certificates::create("shop", &names, UNIX_EPOCH).unwrap();
         let found = examine(certificates.serving().certificate_pem()).unwrap();
-        assert_eq!(found.not_after(), UNIX_EPOCH + Duration::from_secs(365 * 24 * 3600));
+        assert_eq!(
+            found.not_after(),
+            UNIX_EPOCH + Duration::from_secs(365 * 24 * 3600)
+        );
         for name in ["shop.example.com", "SHOP.example.com", "shop.apps.svc"] {
             assert!(found.covers(name), "{name}");
         }

@@ -75,7 +75,6 @@ fn data(volume: &PodVolume) -> Volume {
             empty_dir: Some(EmptyDirVolumeSource {
                 size_limit: Some(Quantity(size_bytes.saturating_add(BESIDE_THE_LOG).to_string())),
                 medium: None,
-                ..EmptyDirVolumeSource::default()
             }),
             ..named
         },

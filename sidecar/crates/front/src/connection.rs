@@ -1,8 +1,11 @@
 //! One task per connection: hyper drives the bytes, the door answers the requests.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -16,47 +19,91 @@ use crate::transport::Transport;
 /// How much of a connection hyper buffers, in each direction. It grows from 8 KiB as needed.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// After this long without a request a connection rests: what serves requests is given back until the next one comes.
+pub(crate) const REST_AFTER: Duration = Duration::from_secs(1);
+
+/// A connection on which nothing happens: not much more than its socket.
+struct Resting {
+    socket: Socket,
+    /// Was read and belongs to the next request.
+    unread: Bytes,
+}
+
 /// Serves requests until the client leaves, a timeout passes or `scope` is shut down.
 pub(crate) async fn serve(socket: Socket, door: Door, scope: TaskScope, admission: Admission) {
     let _admission = admission;
-    // A connection that never speaks costs this future and a timer, not hyper's buffers.
-    let first_byte = tokio::time::timeout(door.limits().idle_timeout, socket.readable());
-    tokio::select! {
-        biased;
-        () = scope.cancelled() => return,
-        outcome = first_byte => {
-            if !matches!(outcome, Ok(Ok(()))) {
-                return;
-            }
+    let idle_timeout = door.limits().idle_timeout;
+    let mut patience = idle_timeout;
+    let mut resting = Resting {
+        socket,
+        unread: Bytes::new(),
+    };
+    loop {
+        if resting.unread.is_empty() && !speaks(&resting.socket, patience, &scope).await {
+            return resting.socket.close().await;
         }
+        // On the heap, and only now: a connection that rests, or never speaks, costs neither this nor hyper's buffers.
+        match Box::pin(drive(resting, door.clone(), scope.clone())).await {
+            Some(rested) => resting = rested,
+            None => return,
+        }
+        patience = idle_timeout.saturating_sub(REST_AFTER);
     }
-    Box::pin(drive(socket, door, scope)).await;
 }
 
-async fn drive(socket: Socket, door: Door, scope: TaskScope) {
+/// Whether the client sends something in time.
+async fn speaks(socket: &Socket, patience: Duration, scope: &TaskScope) -> bool {
+    tokio::select! {
+        biased;
+        () = scope.cancelled() => false,
+        outcome = tokio::time::timeout(patience, socket.speaks()) => matches!(outcome, Ok(Ok(true))),
+    }
+}
+
+/// Serves requests until the connection ends; gives it back if it comes to rest.
+async fn drive(resting: Resting, door: Door, scope: TaskScope) -> Option<Resting> {
+    let Resting { socket, unread } = resting;
     let phase = Arc::new(Phase::default());
-    let transport = Transport::new(socket, phase.clone(), door.metrics().clone(), door.limits());
+    let transport = Transport::new(
+        socket,
+        unread,
+        phase.clone(),
+        door.metrics().clone(),
+        door.limits(),
+    );
     let head_bytes = usize::try_from(door.limits().head.get()).unwrap_or(usize::MAX);
     let (door, phase) = (&door, &phase);
     let service = service_fn(|request| door.answer(request, phase.enter()));
-    let mut connection = pin!(
-        http1::Builder::new()
-            // Ours knows the difference between a slow head and an idle connection; hyper's does not.
-            .header_read_timeout(None)
-            .max_header_size(head_bytes)
-            .max_buf_size(BUFFER_BYTES.max(head_bytes))
-            .serve_connection(TokioIo::new(transport), service)
-    );
+    let mut connection = http1::Builder::new()
+        // Ours knows the difference between a slow head and an idle connection; hyper's does not.
+        .header_read_timeout(None)
+        .max_header_size(head_bytes)
+        .max_buf_size(BUFFER_BYTES.max(head_bytes))
+        .serve_connection(TokioIo::new(transport), service);
+    let until_rest = std::future::poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending if phase.rests() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
     let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
+        outcome = until_rest => outcome,
         () = scope.cancelled() => {
             // Requests of this connection run inside the same task: they see it at their next poll, which is now.
             phase.stop();
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            Pin::new(&mut connection).graceful_shutdown();
+            Some((&mut connection).await)
         }
     };
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "connection ended early");
+    match outcome {
+        None => {
+            let parts = connection.into_parts();
+            return Some(Resting {
+                socket: parts.io.into_inner().into_socket(),
+                unread: parts.read_buf,
+            });
+        }
+        Some(Err(error)) => tracing::debug!(%error, "connection ended early"),
+        Some(Ok(())) => (),
     }
+    None
 }

@@ -11,6 +11,7 @@ pub(crate) struct Phase {
     requests: AtomicU32,
     stopping: AtomicBool,
     linger: AtomicBool,
+    rest: AtomicBool,
 }
 
 impl Phase {
@@ -47,6 +48,15 @@ impl Phase {
 
     pub(crate) fn lingers(&self) -> bool {
         self.linger.load(Relaxed)
+    }
+
+    /// Nothing has happened for a while, and nothing is left to be written.
+    pub(crate) fn rest(&self, rest: bool) {
+        self.rest.store(rest, Relaxed);
+    }
+
+    pub(crate) fn rests(&self) -> bool {
+        self.rest.load(Relaxed)
     }
 }
 

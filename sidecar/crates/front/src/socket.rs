@@ -3,10 +3,14 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+
+/// How long a goodbye may wait for room in the socket's buffer.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// One accepted connection. An enum, so that everything above is compiled once.
 pub(crate) enum Socket {
@@ -15,16 +19,29 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    /// Resolves when there is something to read.
+    /// Resolves when there is something to read; false if that is the end.
     ///
     /// # Cancel safety
     /// Cancel safe: nothing is read.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.readable().await,
-            // The handshake may have left decrypted bytes behind, which the TCP stream would not report.
-            Self::Tls(_) => Ok(()),
-        }
+    pub(crate) async fn speaks(&self) -> io::Result<bool> {
+        let tcp = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => {
+                let (tcp, tls) = stream.get_ref();
+                // Decrypted bytes, or the end, may have come with others. The TCP stream would not report them.
+                if !tls.wants_read() {
+                    return Ok(true);
+                }
+                tcp
+            }
+        };
+        // Not `readable`: that takes a socket to be so until a read has failed.
+        Ok(tcp.peek(&mut [0]).await? > 0)
+    }
+
+    /// Says goodbye, in TLS too, to a client that may not listen any more.
+    pub(crate) async fn close(mut self) {
+        let _ = tokio::time::timeout(GOODBYE, self.shutdown()).await;
     }
 }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use crate::connection::REST_AFTER;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::phase::Phase;
@@ -22,10 +24,12 @@ const LINGER_BYTES: usize = 64 << 20;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Wraps a [`Socket`] for hyper. Three clocks, of which at most one runs:
-/// waiting for a request (`idle_timeout`), reading its head (`head_timeout`), and writing to a client that takes
+/// waiting for a request (until the connection rests), reading its head (`head_timeout`), and writing to a client that takes
 /// nothing (`write_timeout`). Bodies are timed by whoever reads them.
 pub(crate) struct Transport {
     socket: Socket,
+    /// Comes before what the socket has: the beginning of a request.
+    unread: Bytes,
     phase: Arc<Phase>,
     metrics: Arc<Metrics>,
     timeouts: Timeouts,
@@ -34,6 +38,8 @@ pub(crate) struct Transport {
     /// The count of requests when this head, or this wait, began.
     request: u32,
     waiting: Waiting,
+    /// The last write or flush was not taken whole.
+    blocked: bool,
     closing: Closing,
 }
 
@@ -59,7 +65,14 @@ enum Waiting {
 }
 
 impl Transport {
-    pub(crate) fn new(socket: Socket, phase: Arc<Phase>, metrics: Arc<Metrics>, limits: &Limits) -> Self {
+    /// `unread` was read from the socket before.
+    pub(crate) fn new(
+        socket: Socket,
+        unread: Bytes,
+        phase: Arc<Phase>,
+        metrics: Arc<Metrics>,
+        limits: &Limits,
+    ) -> Self {
         let timeouts = Timeouts {
             head: limits.head_timeout,
             idle: limits.idle_timeout,
@@ -67,6 +80,7 @@ impl Transport {
         };
         Self {
             socket,
+            unread,
             phase,
             metrics,
             timeouts,
@@ -74,13 +88,18 @@ impl Transport {
             write_timer: Timer::default(),
             request: 0,
             waiting: Waiting::ForRequest,
+            blocked: false,
             closing: Closing::NotYet,
         }
     }
 
+    pub(crate) fn into_socket(self) -> Socket {
+        self.socket
+    }
+
     /// Called when bytes came: the next request has begun, unless they belong to a body.
-    fn on_read(&mut self, bytes: usize) {
-        self.metrics.bytes_in.inc_by(bytes as u64);
+    fn on_read(&mut self) {
+        self.phase.rest(false);
         if self.phase.is_busy() {
             return;
         }
@@ -106,11 +125,15 @@ impl Transport {
         }
         self.notice_new_request();
         let patience = match self.waiting {
-            Waiting::ForRequest => self.timeouts.idle,
+            Waiting::ForRequest => self.timeouts.idle.min(REST_AFTER),
             Waiting::ForHead => self.timeouts.head,
         };
         ready!(self.read_timer.poll(cx, patience));
         match self.waiting {
+            Waiting::ForRequest if self.timeouts.idle > REST_AFTER => {
+                self.phase.rest(!self.blocked);
+                Poll::Pending
+            }
             // Reads as an end of file: hyper closes an idle connection without complaint.
             Waiting::ForRequest => Poll::Ready(Ok(())),
             Waiting::ForHead => {
@@ -127,6 +150,7 @@ impl Transport {
     }
 
     fn on_write<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.blocked = outcome.is_pending();
         if outcome.is_ready() {
             self.write_timer.stop();
             return outcome;
@@ -159,10 +183,17 @@ impl Transport {
 impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.unread.is_empty() {
+            let length = this.unread.len().min(buf.remaining());
+            buf.put_slice(&this.unread.split_to(length));
+            this.on_read();
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         match Pin::new(&mut this.socket).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
-                this.on_read(buf.filled().len() - before);
+                this.metrics.bytes_in.inc_by((buf.filled().len() - before) as u64);
+                this.on_read();
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

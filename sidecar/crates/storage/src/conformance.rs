@@ -166,14 +166,23 @@ async fn a_read_gives_the_first_record_and_then_what_fits(mut store: Store) {
     let lengths: Vec<usize> = (0..50).map(|sequence| payload(a, sequence).len()).collect();
     for count in 0..50 {
         let exactly: usize = lengths[..count].iter().sum();
-        for (bytes, expected) in [(exactly, count.max(1)), (exactly + lengths[count] - 1, count.max(1))] {
+        for (bytes, expected) in [
+            (exactly, count.max(1)),
+            (exactly + lengths[count] - 1, count.max(1)),
+        ] {
             let wanted = (0..50).map(number).collect();
-            let found = log.read(a, wanted, ByteCount(bytes as u64)).await.unwrap();
+            let found = log
+                .read(a, wanted, ByteCount(bytes as u64))
+                .await
+                .expect("nothing is damaged");
             let first: Vec<Payload> = (0..expected as u64).map(|sequence| kept(a, sequence)).collect();
             assert_eq!(found, first, "{bytes} bytes");
         }
     }
-    let gone = log.read(a, vec![number(99), number(0)], ByteCount(0)).await.unwrap();
+    let gone = log
+        .read(a, vec![number(99), number(0)], ByteCount(0))
+        .await
+        .expect("nothing is damaged");
     assert_eq!(gone[0], None, "what is not there takes no room");
 }
 

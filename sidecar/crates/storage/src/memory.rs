@@ -10,8 +10,8 @@ use model::{ByteCount, SequenceNumber, Timestamp};
 use parking_lot::Mutex;
 use roaring::RoaringTreemap;
 
-use crate::replay::Source;
 use crate::log::Fitting;
+use crate::replay::Source;
 use crate::table::check_key;
 use crate::{
     Class, Commit, Entry, Full, Log, Payload, Position, ReadError, Record, RecordKind, RecordView, Replay,

@@ -8,10 +8,10 @@ use model::{ByteCount, SequenceNumber};
 
 use crate::disk::File;
 use crate::index::{Lookup, Place, Slot};
+use crate::log::Fitting;
 use crate::segment::frame::{self, Step};
 use crate::segment::record::{self, RECORD_HEADER_BYTES};
 use crate::shared::Shared;
-use crate::log::Fitting;
 use crate::{Payload, ReadError, StreamId};
 
 /// Places of one segment that lie at most this far apart are fetched together,

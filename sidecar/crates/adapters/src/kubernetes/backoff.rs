@@ -42,10 +42,6 @@ impl Backoff {
 }
 
 /// When a delay that begins now is over.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the runtime's own clock, which its timers are set by"
-)]
 pub(crate) fn after(delay: Duration) -> Instant {
     Instant::now() + delay
 }

@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::Api;
 use kube::runtime::watcher;
 use kube::{Resource, ResourceExt};
+use prometheus_client::metrics::gauge::Gauge;
 use runtime::TaskScope;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -20,7 +21,7 @@ use super::backoff::{Backoff, after};
 use super::local::look_again;
 use super::mirror::{Heard, Mirror};
 use super::pieces::{Pieces, Unknown};
-use super::reach::{News, Reach, chain, is_refusal};
+use super::reach::{News, Reach, is_watch_refused, why, why_not_watched};
 use super::watch::Watched;
 
 /// How often the mounted files are looked at while the API server is lost.
@@ -35,17 +36,19 @@ const STUCK: u32 = 6;
 
 /// Owns the [`Mirror`]; tells it what the API server says, and everybody else what it makes of that.
 pub(super) struct Follower {
-    pod: Arc<Pod>,
-    mirror: Mirror,
-    reach: Reach,
+    pub(super) pod: Arc<Pod>,
+    pub(super) mirror: Mirror,
+    pub(super) reach: Reach,
+    /// The same for `/metrics`.
+    pub(super) answers: Gauge,
     /// A head has come from the API server.
-    has_heard: bool,
+    pub(super) has_heard: bool,
     /// Fields that were spoken of already.
-    told: Unknown,
-    configuration: watch::Sender<Option<Arc<Configuration>>>,
-    problem: watch::Sender<Option<Problem>>,
-    pieces: watch::Sender<Option<Arc<Pieces>>>,
-    again: watch::Sender<()>,
+    pub(super) told: Unknown,
+    pub(super) configuration: watch::Sender<Option<Arc<Configuration>>>,
+    pub(super) problem: watch::Sender<Option<Problem>>,
+    pub(super) pieces: watch::Sender<Option<Arc<Pieces>>>,
+    pub(super) again: watch::Sender<()>,
 }
 
 type Fetched = (usize, Result<Option<ConfigMap>, kube::Error>);
@@ -60,27 +63,6 @@ struct Fetches {
 }
 
 impl Follower {
-    pub(super) fn new(
-        pod: Arc<Pod>,
-        mirror: Mirror,
-        configuration: watch::Sender<Option<Arc<Configuration>>>,
-        problem: watch::Sender<Option<Problem>>,
-        pieces: watch::Sender<Option<Arc<Pieces>>>,
-        again: watch::Sender<()>,
-    ) -> Self {
-        Self {
-            pod,
-            mirror,
-            reach: Reach::default(),
-            has_heard: false,
-            told: Unknown::new(),
-            configuration,
-            problem,
-            pieces,
-            again,
-        }
-    }
-
     pub(super) fn kubernetes_namespace(&self) -> &str {
         &self.pod.kubernetes_namespace
     }
@@ -142,7 +124,7 @@ impl Follower {
                 object.filter(|object| self.is_ours(object))
             }
             Err(error) => {
-                self.on_failure(is_refused(&error), &chain(&error));
+                self.on_failure(is_watch_refused(&error), &why_not_watched(&error));
                 None
             }
         }
@@ -201,7 +183,7 @@ impl Follower {
         answer: Result<Option<ConfigMap>, kube::Error>,
     ) -> Result<(), String> {
         let name = objects::shard(&self.pod.namespace, index);
-        let found = answer.map_err(|error| format!("get the ConfigMap {name}: {}", chain(&error)))?;
+        let found = answer.map_err(|error| format!("get the ConfigMap {name}: {}", why(&error)))?;
         let object = found
             .filter(|object| self.is_ours(object))
             .ok_or_else(|| format!("there is no ConfigMap {name}"))?;
@@ -222,12 +204,14 @@ impl Follower {
     }
 
     fn on_answer(&mut self) {
+        self.answers.set(1);
         if self.reach.on_answer() == Some(News::IsBack) {
             tracing::info!("the API server answers again");
         }
     }
 
     fn on_failure(&mut self, refused: bool, error: &str) {
+        self.answers.set(0);
         let meanwhile = match self.mirror.configuration() {
             Some(configuration) => {
                 let revision = configuration.document.head.revision;
@@ -280,14 +264,5 @@ async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
-    }
-}
-
-fn is_refused(error: &watcher::Error) -> bool {
-    match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => is_refusal(error),
-        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => false,
     }
 }

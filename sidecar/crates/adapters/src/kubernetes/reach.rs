@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use kube::runtime::watcher;
+
 /// What is known about the way to the API server.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -53,6 +55,35 @@ impl Reach {
 /// forgotten where a watch was: those are no refusals.
 pub(crate) fn is_refusal(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if matches!(status.code, 400..=409 | 422))
+}
+
+/// What a watch failed of.
+pub(crate) fn why_not_watched(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => why(error),
+        watcher::Error::WatchError(status) => status.message.clone(),
+        watcher::Error::NoResourceVersion => error.to_string(),
+    }
+}
+
+/// Whether the API server itself said no to a watch.
+pub(crate) fn is_watch_refused(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => is_refusal(error),
+        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => false,
+    }
+}
+
+/// What the API server says, or what keeps us from asking it.
+pub(crate) fn why(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => chain(other),
+    }
 }
 
 /// The error with everything beneath it, in one line.

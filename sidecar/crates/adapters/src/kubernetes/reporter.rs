@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::Pod;
 use super::backoff::Backoff;
-use super::reach::{chain, is_refusal};
+use super::reach::{is_refusal, why};
 
 const FIELD_MANAGER: &str = "weft-sidecar";
 
@@ -87,7 +87,7 @@ impl Reporter {
 
     /// That the API server is away is said elsewhere.
     fn tell(&self, error: &kube::Error, told: &mut Option<String>) {
-        let text = chain(error);
+        let text = why(error);
         if is_refusal(error) && told.as_ref() != Some(&text) {
             let object = objects::report(&self.pod.pod);
             tracing::warn!("cannot report to the ConfigMap {object}: {text}; trying again until it works");

@@ -7,7 +7,9 @@ use config::{Configuration, PodReport, Problem};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Client;
 use kube::api::Api;
+use prometheus_client::metrics::gauge::Gauge;
 use runtime::TaskScope;
+use runtime::metrics::Registry;
 use tokio::sync::watch;
 
 use super::access::Access;
@@ -15,6 +17,8 @@ use super::backoff::Backoff;
 use super::follower::Follower;
 use super::keeper::Keeper;
 use super::local::Local;
+use super::pieces::Unknown;
+use super::reach::Reach;
 use super::reporter::Reporter;
 
 /// Which pod this is, and where things lie in it.
@@ -50,7 +54,7 @@ pub struct Source {
 impl Source {
     /// Reads what lies in the pod, which takes milliseconds, and leaves the API server to tasks in `scope`: nothing here
     /// waits for it. They try for ever, and end with the scope.
-    pub fn open(pod: Pod, access: Access, scope: &TaskScope) -> Self {
+    pub fn open(pod: Pod, access: Access, registry: &Registry, scope: &TaskScope) -> Self {
         let pod = Arc::new(pod);
         let Local {
             mirror,
@@ -71,7 +75,18 @@ impl Source {
             stored,
         };
         scope.spawn("keep configuration", keeper.run(scope.clone()));
-        let follower = Follower::new(pod.clone(), mirror, configuration, problem, pieces, again);
+        let follower = Follower {
+            pod: pod.clone(),
+            mirror,
+            reach: Reach::default(),
+            answers: answers(registry),
+            has_heard: false,
+            told: Unknown::new(),
+            configuration,
+            problem,
+            pieces,
+            again,
+        };
         let reporter = move |client: Client| Reporter {
             api: Api::namespaced(client, &pod.kubernetes_namespace),
             pod: pod.clone(),
@@ -131,6 +146,14 @@ impl Source {
         // If the task is gone, nobody will report.
         let _ = written.wait_for(|written| *written == report).await;
     }
+}
+
+fn answers(registry: &Registry) -> Gauge {
+    registry.part("kubernetes").register(
+        "api_server_answers",
+        "1 while the configuration is followed at the API server, 0 while it cannot be asked",
+        Gauge::default(),
+    )
 }
 
 /// Everything that needs the API server.

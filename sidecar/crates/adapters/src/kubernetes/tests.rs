@@ -8,6 +8,7 @@ use std::time::Duration;
 use config::{Configuration, Digest, FORMAT, PodReport, SHARD_COUNT, objects};
 use k8s_openapi::ByteString;
 use runtime::TaskScope;
+use runtime::metrics::Registry;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::ApiServer;
@@ -68,7 +69,12 @@ impl World {
             secrets_dir: self.folder.path().join("secrets"),
             data_dir: self.folder.path().join("data"),
         };
-        Source::open(pod, Access::Kubeconfig(kubeconfig), &self.scope)
+        Source::open(
+            pod,
+            Access::Kubeconfig(kubeconfig),
+            &Registry::default(),
+            &self.scope,
+        )
     }
 }
 

@@ -167,10 +167,13 @@ impl Owner {
         bytes: usize,
         act: impl FnOnce(&mut Engine) -> Result<T, Error>,
     ) {
-        let result = self.reserve(class, topic, bytes).map_err(refused).and_then(|room| {
-            let value = act(&mut self.engine)?;
-            Ok((value, self.flush(room)))
-        });
+        let result = self
+            .reserve(class, topic, bytes)
+            .map_err(refused)
+            .and_then(|room| {
+                let value = act(&mut self.engine)?;
+                Ok((value, self.flush(room)))
+            });
         let _ = reply.send(result);
     }
 
@@ -288,15 +291,13 @@ impl Owner {
                 return false;
             };
             match work {
-                Work::Wake(topic, target) => {
-                    match self.reserve(Class::Settle, topic, Engine::wake_bytes()) {
-                        Ok(room) => {
-                            self.engine.wake(topic, target, now);
-                            self.flush(room);
-                        }
-                        Err(_) => self.engine.wake_later(topic, target, now + RETRY),
+                Work::Wake(topic, target) => match self.reserve(Class::Settle, topic, Engine::wake_bytes()) {
+                    Ok(room) => {
+                        self.engine.wake(topic, target, now);
+                        self.flush(room);
                     }
-                }
+                    Err(_) => self.engine.wake_later(topic, target, now + RETRY),
+                },
                 Work::Serve(place) => self.serve(place, now),
                 Work::Move(place) => self.read_letters(place),
             }
@@ -361,7 +362,8 @@ impl Owner {
         let name = self.engine.name(topic);
         let route = name.and_then(|name| self.routes.load().topic(name));
         if let Some(route) = route.filter(|route| route.uid == topic && route.is_watched()) {
-            self.after.push_back((commit.clone(), After::Show(route, event.clone())));
+            self.after
+                .push_back((commit.clone(), After::Show(route, event.clone())));
         }
     }
 

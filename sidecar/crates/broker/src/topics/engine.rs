@@ -307,8 +307,12 @@ impl Engine {
             && subscription.armed.is_none_or(|armed| armed > wake)
         {
             let before = subscription.armed.replace(wake);
-            self.timers
-                .arm(before, wake, place.topic, Target::Subscription(place.subscription));
+            self.timers.arm(
+                before,
+                wake,
+                place.topic,
+                Target::Subscription(place.subscription),
+            );
         }
         if !subscription.receivers.is_empty() && subscription.has_available() {
             self.servable.push_back(place);

@@ -12,15 +12,23 @@ use storage::shadow::ShadowDisk;
 use super::fixture::*;
 
 async fn reject_all(broker: &Broker) -> usize {
-    let billing = broker.topic("orders").and_then(|topic| topic.subscription("billing"));
+    let billing = broker
+        .topic("orders")
+        .and_then(|topic| topic.subscription("billing"));
     let (billing, permit) = (billing.expect("it is declared"), Permit::internal());
     let mut rejected = 0;
     loop {
-        let received = billing.receive(&permit, 100, Duration::ZERO).await.unwrap();
+        let received = billing
+            .receive(&permit, 100, Duration::ZERO)
+            .await
+            .expect("the topic is there");
         if received.is_empty() {
             return rejected;
         }
-        let settled = billing.reject(&permit, tokens(&received)).await.unwrap();
+        let settled = billing
+            .reject(&permit, tokens(&received))
+            .await
+            .expect("the topic is there");
         assert!(settled.iter().all(Result::is_ok));
         rejected += received.len();
     }
@@ -92,7 +100,10 @@ async fn dead_letters_are_listed_shown_and_redriven() {
 async fn a_tail_shows_the_dead_letters_of_its_topic_and_what_is_redriven_to_it() {
     let fixture = Fixture::new().await;
     let dead = fixture.broker.topic("dead").expect("it is declared");
-    let mut tails = [dead.tail(&Permit::internal()), fixture.orders().tail(&Permit::internal())];
+    let mut tails = [
+        dead.tail(&Permit::internal()),
+        fixture.orders().tail(&Permit::internal()),
+    ];
     let mut next = async |which: usize| match tails[which].next().await {
         Some(Tailed::Event(event)) => String::from_utf8(event.to_vec()).unwrap(),
         other => panic!("{other:?}"),

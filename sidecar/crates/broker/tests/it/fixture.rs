@@ -158,8 +158,7 @@ pub(super) fn long(id: u64, bytes: usize) -> Event {
 }
 
 fn with_data(id: u64, type_: &str, data: &str) -> Event {
-    let json =
-        format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"{type_}","data":{data}}}"#);
+    let json = format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"{type_}","data":{data}}}"#);
     Event::from_json(&Bytes::from(json)).expect("it is valid")
 }
 

@@ -169,7 +169,9 @@ async fn a_receive_is_bounded_in_bytes_and_leaves_the_rest_as_it_was() {
     }
     let delivered = first.iter().chain(&second).chain(&third);
     assert!(
-        delivered.map(|delivery| delivery.delivery_count).all(|count| count == 1),
+        delivered
+            .map(|delivery| delivery.delivery_count)
+            .all(|count| count == 1),
         "what did not fit was not delivered"
     );
     let settled = fixture
@@ -189,7 +191,11 @@ async fn an_event_longer_than_a_receive_may_be_is_received_alone() {
     }
     for id in 1..=2 {
         let received = fixture.receive(100).await;
-        assert!(events(&received) == [&long(id, longer).json()[..]], "{} events", received.len());
+        assert!(
+            events(&received) == [&long(id, longer).json()[..]],
+            "{} events",
+            received.len()
+        );
     }
 }
 

@@ -192,6 +192,51 @@ async fn an_idle_connection_is_closed_without_a_word_after_its_time() {
     assert!(polite.is_closed().await);
 }
 
+/// Longer than it takes a connection to rest.
+const A_WHILE: Duration = Duration::from_millis(1_300);
+
+#[tokio::test]
+async fn a_connection_that_has_rested_serves_the_next_request() {
+    let world = World::start().await;
+    let mut client = world.client().await;
+    for id in ["1", "2"] {
+        client.publish(id).await;
+        tokio::time::sleep(A_WHILE).await;
+    }
+    assert_eq!(client.receive("billing", 10).await.len(), 2);
+    tokio::time::sleep(A_WHILE).await;
+    assert!(world.doors.shutdown(Duration::from_secs(5)).await.is_empty());
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_request_that_has_begun_when_its_connection_comes_to_rest_is_served() {
+    let world = World::start().await;
+    let mut client = world.client().await;
+    let request = client.request("POST", PUBLISH, &[STRUCTURED], event("1"));
+    let (begun, rest) = request.split_at(20);
+    client.send([&request[..], begun].concat()).await;
+    assert_eq!(client.response().await.status, 200);
+    tokio::time::sleep(A_WHILE).await;
+    client.send(rest).await;
+    assert_eq!(client.response().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_connection_that_rests_is_closed_after_its_time_too() {
+    let limits = Limits {
+        idle_timeout: A_WHILE + Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let mut client = world.client().await;
+    client.publish("1").await;
+    let begin = Instant::now();
+    assert!(client.is_closed().await);
+    let lasted = begin.elapsed();
+    assert!((A_WHILE..A_WHILE * 3).contains(&lasted), "{lasted:?}");
+}
+
 #[tokio::test]
 async fn an_idle_timeout_does_not_end_a_long_poll() {
     let limits = Limits {

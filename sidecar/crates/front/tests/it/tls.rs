@@ -137,3 +137,24 @@ async fn an_https_long_poll_ends_with_the_door() {
     assert!(world.doors.shutdown(Duration::from_secs(10)).await.is_empty());
     assert_eq!(client.response().await.text(), r#"{"value":[]}"#);
 }
+
+#[tokio::test]
+async fn an_https_connection_that_has_rested_serves_the_next_request_and_is_closed_with_manners() {
+    let limits = Limits {
+        idle_timeout: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let pem = self_signed();
+    let (address, _certificate) = open(&world, &pem).await;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut client = Client::over(connect(address, &pem, &[version]).await.unwrap()).with_key(ROOT);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        for id in ["1", "2"] {
+            client.publish(id).await;
+            tokio::time::sleep(Duration::from_millis(1_300)).await;
+        }
+        // rustls takes an end without TLS's own goodbye for an error.
+        assert!(client.is_closed().await);
+    }
+}

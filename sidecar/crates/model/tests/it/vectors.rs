@@ -42,7 +42,12 @@ impl Vector {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()));
         let body = self.body();
-        let events = Mode::of(headers.clone(), content_type)?.read(headers, content_type, &body, &Limits::default())?;
+        let events = Mode::of(headers.clone(), content_type)?.read(
+            headers,
+            content_type,
+            &body,
+            &Limits::default(),
+        )?;
         if self.verbatim {
             let inside = body.as_ptr_range();
             assert!(

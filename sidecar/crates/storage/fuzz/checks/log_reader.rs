@@ -33,11 +33,17 @@ pub fn log_reader(input: &[u8]) {
 
 fn check(segment: &[u8]) {
     let mut end = DATA_START;
-    let walk = catalog::walk(&mut &*segment, &HEADER, Trust::ThisLife, Some(u64::MAX), &mut |met| {
-        assert!(met.offset >= end, "records come in order");
-        end = met.offset + met.record.header.total_bytes();
-        assert!(end <= segment.len());
-    });
+    let walk = catalog::walk(
+        &mut &*segment,
+        &HEADER,
+        Trust::ThisLife,
+        Some(u64::MAX),
+        &mut |met| {
+            assert!(met.offset >= end, "records come in order");
+            end = met.offset + met.record.header.total_bytes();
+            assert!(end <= segment.len());
+        },
+    );
     let walk = walk.expect("memory can be read");
     assert!(walk.tail.offset >= DATA_START);
     let (found, _) = catalog::of(&mut &*segment, &HEADER, Trust::ThisLife, None).expect("memory can be read");

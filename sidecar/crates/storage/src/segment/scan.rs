@@ -142,10 +142,12 @@ fn read_commit(
     // In one piece if it is no longer than that: its records are looked at twice.
     let length = COMMIT_HEADER_BYTES + header.body_bytes as usize;
     source.bytes(tail.offset, length.min(PIECE))?;
-    Ok(match body_is_whole(source, &header, tail.offset + COMMIT_HEADER_BYTES)? {
-        true => Read::Whole { header, checksum },
-        false => Read::Not { torn: true },
-    })
+    Ok(
+        match body_is_whole(source, &header, tail.offset + COMMIT_HEADER_BYTES)? {
+            true => Read::Whole { header, checksum },
+            false => Read::Not { torn: true },
+        },
+    )
 }
 
 /// Whether every record of the body is what was written.

@@ -55,7 +55,11 @@ async fn a_full_log_refuses_publishes_and_still_commits_settlements() {
     assert!(disk.bytes() <= capacity, "{} of {capacity}", disk.bytes());
     assert!(metric(&opened.registry, "weft_storage_refused_total{reason=\"log\"}") > 0.0);
     let found = log
-        .read(stream(1), (0..published).map(SequenceNumber::new).collect(), ByteCount(u64::MAX))
+        .read(
+            stream(1),
+            (0..published).map(SequenceNumber::new).collect(),
+            ByteCount(u64::MAX),
+        )
         .await
         .unwrap();
     assert!(
@@ -95,14 +99,15 @@ async fn a_full_log_that_grows_takes_new_data_at_once_and_stays_within_the_new_s
     assert_eq!(log.usage().capacity, grown, "it does not shrink while it is open");
     let (more, full) = fill_from(&*log, published).await;
     assert_eq!(full, Full::Log);
-    assert!(
-        more >= published * 2,
-        "{published} events before, {more} after"
-    );
+    assert!(more >= published * 2, "{published} events before, {more} after");
     assert!(disk.bytes() > small(10).capacity.get() && disk.bytes() <= grown.get());
     assert!(metric(&opened.registry, "weft_storage_capacity_bytes") > 0.0);
     let found = log
-        .read(stream(1), (0..more).map(SequenceNumber::new).collect(), ByteCount(u64::MAX))
+        .read(
+            stream(1),
+            (0..more).map(SequenceNumber::new).collect(),
+            ByteCount(u64::MAX),
+        )
         .await
         .unwrap();
     assert!(

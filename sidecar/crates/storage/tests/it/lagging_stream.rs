@@ -47,7 +47,11 @@ async fn a_lagging_stream_pins_its_own_bytes_and_nobody_elses() {
     assert!(metric(&opened.registry, "weft_storage_relocated_records_total") > 0.0);
     assert_eq!(log.stream_usage(lagging).records, lag);
     let found = log
-        .read(lagging, (0..lag).map(SequenceNumber::new).collect(), ByteCount(u64::MAX))
+        .read(
+            lagging,
+            (0..lag).map(SequenceNumber::new).collect(),
+            ByteCount(u64::MAX),
+        )
         .await
         .unwrap();
     for (sequence, found) in (0..lag).zip(found) {
@@ -65,7 +69,11 @@ async fn a_lagging_stream_pins_its_own_bytes_and_nobody_elses() {
     assert_eq!(opened.log.end(), end);
     let found = opened
         .log
-        .read(lagging, (0..lag).map(SequenceNumber::new).collect(), ByteCount(u64::MAX))
+        .read(
+            lagging,
+            (0..lag).map(SequenceNumber::new).collect(),
+            ByteCount(u64::MAX),
+        )
         .await
         .unwrap();
     for (sequence, found) in (0..lag).zip(found) {

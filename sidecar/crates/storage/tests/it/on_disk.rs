@@ -112,7 +112,11 @@ async fn a_smaller_capacity_than_before_is_reached_by_and_by() {
             .await;
     }
     let found = log
-        .read(stream(1), (0..400).map(SequenceNumber::new).collect(), ByteCount(u64::MAX))
+        .read(
+            stream(1),
+            (0..400).map(SequenceNumber::new).collect(),
+            ByteCount(u64::MAX),
+        )
         .await
         .unwrap();
     assert!(
@@ -160,7 +164,11 @@ async fn a_log_of_format_version_1_is_read() {
     replay.retain(stream(1), (0..FIXTURE_EVENTS).collect());
     replay.finish();
     let found = log
-        .read(stream(1), (0..FIXTURE_EVENTS).map(SequenceNumber::new).collect(), ByteCount(u64::MAX))
+        .read(
+            stream(1),
+            (0..FIXTURE_EVENTS).map(SequenceNumber::new).collect(),
+            ByteCount(u64::MAX),
+        )
         .await
         .unwrap();
     assert!(

@@ -7,7 +7,6 @@ use model::{Event, Timestamp, Uid, json};
 use storage::Class;
 
 use super::{Engine, Incoming};
-use crate::{Error, RedriveError};
 use crate::topics::effects::Place;
 use crate::topics::event_record::{self, Origin};
 use crate::topics::filter::{Matches, Scratch, SubscriptionIndex};
@@ -17,6 +16,7 @@ use crate::topics::runs::Runs;
 use crate::topics::stream::Stream;
 use crate::topics::subscription::{Moving, Subscription};
 use crate::topics::varint::Writer;
+use crate::{Error, RedriveError};
 
 /// Events that are read at once to be moved.
 const BATCH: usize = 64;

@@ -27,7 +27,11 @@ pub(super) async fn answer(call: &mut Call<'_>, topic: &str) -> Result<Response<
         .topic(topic)
         .ok_or_else(|| Refusal::topic_not_found(topic))?;
     failed_token_shape(call.query())?;
-    let content_type = call.parts.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    let content_type = call
+        .parts
+        .headers
+        .get(CONTENT_TYPE)
+        .map(http::HeaderValue::as_bytes);
     // Before the body is read: a request in no mode is refused without it.
     let mode = Mode::of(headers(call), content_type)?;
     // Held until the events are durable: that is how long the bytes are in memory.

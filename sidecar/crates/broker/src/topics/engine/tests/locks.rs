@@ -22,7 +22,11 @@ fn an_event_lives_for_its_time_to_live_at_least_and_a_second_longer_at_most() {
     queue.advance(MINUTE - millis(251));
     assert_eq!(queue.engine.stream(ORDERS).unwrap().live, 4, "none is early");
     queue.advance(millis(1));
-    assert_eq!(queue.engine.stream(ORDERS).unwrap().live, 0, "none is a second late");
+    assert_eq!(
+        queue.engine.stream(ORDERS).unwrap().live,
+        0,
+        "none is a second late"
+    );
 }
 
 #[test]
@@ -37,7 +41,11 @@ fn wake_ups_do_not_pile_up_however_often_an_event_is_released() {
         queue.undelivered(BILLING, &[delivered]);
         queue.advance(2 * MINUTE);
     }
-    assert!(queue.engine.timers.len() <= 2, "{} wake-ups", queue.engine.timers.len());
+    assert!(
+        queue.engine.timers.len() <= 2,
+        "{} wake-ups",
+        queue.engine.timers.len()
+    );
 }
 
 #[test]
