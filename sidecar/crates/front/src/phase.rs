@@ -12,6 +12,7 @@ pub(crate) struct Phase {
     stopping: AtomicBool,
     linger: AtomicBool,
     rest: AtomicBool,
+    unwatched: AtomicBool,
 }
 
 impl Phase {
@@ -57,6 +58,16 @@ impl Phase {
 
     pub(crate) fn rests(&self) -> bool {
         self.rest.load(Relaxed)
+    }
+
+    /// Whether the transport, when it was last read, ran a clock for the client's next bytes.
+    pub(crate) fn watch(&self, watched: bool) {
+        self.unwatched.store(!watched, Relaxed);
+    }
+
+    /// The client's time should run, and does not.
+    pub(crate) fn is_unwatched(&self) -> bool {
+        self.unwatched.load(Relaxed) && !self.is_busy()
     }
 }
 

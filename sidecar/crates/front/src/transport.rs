@@ -120,6 +120,7 @@ impl Transport {
 
     /// Called when nothing came. Ready when the client's time is up.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.phase.watch(!self.phase.is_busy());
         if self.phase.is_busy() {
             return Poll::Pending;
         }
