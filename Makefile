@@ -61,7 +61,7 @@ cluster-tools:
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" -eq 0 ]; then sh .ci/install-tools $$missing; fi
 
 $(CARGO_DENY):
-	$(CARGO) install --locked --version $(CARGO_DENY_VERSION) --root $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny
+	$(CARGO) install --debug --locked --version $(CARGO_DENY_VERSION) --root $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny
 
 helm: $(HELM)
 
