@@ -84,17 +84,37 @@ fn images(cluster: &Cluster) -> anyhow::Result<Weft> {
 }
 
 fn run(cluster: &Cluster, options: &Options) -> anyhow::Result<()> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.args(["test", "--package", "e2e", "--test", "cluster", "--"]);
-    cargo.arg(format!("--test-threads={}", options.threads));
-    cargo.args(&options.arguments);
-    cargo.env("KUBECONFIG", cluster.kubeconfig());
-    let status = cargo.status().context("run cargo test")?;
-    if !status.success() {
-        bail!("the tests on the cluster failed ({status})");
+    let threads = format!("--test-threads={}", options.threads);
+    let scenarios = cargo_test(cluster, &["--package", "e2e", "--test", "cluster"])?
+        .arg(threads)
+        .args(&options.arguments)
+        .status();
+    if !scenarios.context("run cargo test")?.success() {
+        bail!("the tests on the cluster failed");
+    }
+    if !options.arguments.is_empty() {
+        return Ok(());
+    }
+    let golden = cargo_test(cluster, &["--package", "operator", "--test", "it"])?
+        .arg("--ignored")
+        .status();
+    if !golden.context("run cargo test")?.success() {
+        bail!("the operator's golden objects are not what the API server makes of them");
     }
     Ok(())
+}
+
+/// `cargo test` with the cluster as everybody's: in KUBECONFIG, and `kubectl` in PATH.
+fn cargo_test(cluster: &Cluster, which: &[&str]) -> anyhow::Result<Command> {
+    let kubectl = cluster.kubectl()?;
+    let tools = Path::new(kubectl.get_program()).parent().map(Path::to_owned);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(tools.into_iter().chain(std::env::split_paths(&path)))?;
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.env("KUBECONFIG", cluster.kubeconfig()).env("PATH", path);
+    cargo.arg("test").args(which).arg("--");
+    Ok(cargo)
 }
 
 /// Lines of the operator that wake a person.

@@ -46,9 +46,11 @@ fn an_operator_whose_api_server_fails_one_request_in_five_comes_to_the_same_obje
     wait_until_all_ready(&faulty);
     publish_to_all(&faulty);
     for round in 0..5 {
-        faulty
-            .annotate::<Namespace>("shop", "weft.dev/rotate-keys", &format!("round {round}"))
-            .expect("annotated");
+        for space in [&faulty, &calm] {
+            space
+                .annotate::<Namespace>("shop", "weft.dev/rotate-keys", &format!("round {round}"))
+                .expect("annotated");
+        }
         let name = format!("later-{round}");
         faulty.apply(&topic(&name)).expect("a Topic");
         calm.apply(&topic(&name)).expect("a Topic");

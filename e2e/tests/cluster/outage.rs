@@ -91,9 +91,15 @@ fn a_broker_that_is_killed_while_the_api_server_is_away_comes_back_and_serves() 
         .publish("returns", &[event("afterwards")])
         .expect("Ready is a promise");
     fixture::wait_for_shop(&space);
-    let restarts = fixture::life(&space, "shop").expect("it runs").restarts;
+    until("the kubelet to report the restart", SOON, || {
+        let restarts = fixture::life(&space, "shop")?.restarts;
+        ensure!(restarts > 0, "it says {restarts}");
+        Ok(())
+    })
+    .expect("it reports what it did meanwhile");
     assert_eq!(
-        restarts, 1,
+        fixture::life(&space, "shop").expect("it runs").restarts,
+        1,
         "killed once, and not restarted for want of an API server"
     );
     prober.end_without_failure();

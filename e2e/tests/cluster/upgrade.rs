@@ -35,6 +35,20 @@ impl Restored {
         self.cluster.install(install::NAMESPACE, &self.images, &[])
     }
 
+    /// `helm upgrade` to an operator that brings `sidecar` as version [`NEXT`].
+    fn upgrade(&self, sidecar: &str) {
+        let (_, tag) = sidecar.rsplit_once(':').expect("an image has a tag");
+        let settings = [
+            format!("image.sidecar.tag={tag}"),
+            format!("image.sidecar.version={NEXT}"),
+        ];
+        let settings = settings.each_ref().map(String::as_str);
+        self.cluster
+            .install(install::NAMESPACE, &self.images, &settings)
+            .expect("the release can be upgraded");
+        Operator::installed().wait_until_ready();
+    }
+
     /// The image that the next version brings: the same program under another name.
     fn next_sidecar(&self) -> String {
         let (repository, _) = self.images.sidecar.rsplit_once(':').expect("an image has a tag");
@@ -79,7 +93,7 @@ fn the_operator_is_killed_upgraded_uninstalled_and_reinstalled_and_no_publish_fa
     operator.wait_until_ready();
     applies(&space, "killed");
 
-    operator.upgrade(NEXT, &restored.next_sidecar());
+    restored.upgrade(&restored.next_sidecar());
     let told = space
         .wait_for::<Namespace>("shop", "UpgradeAvailable", "True", SOON)
         .expect("an upgrade is announced");
@@ -118,7 +132,6 @@ fn the_operator_is_killed_upgraded_uninstalled_and_reinstalled_and_no_publish_fa
 fn a_broker_is_upgraded_when_its_user_says_so_and_nothing_acknowledged_is_lost() {
     let _alone = harness::alone();
     let restored = Restored::at_the_end();
-    let operator = Operator::installed();
     let next = restored.next_sidecar();
     let automatic = Space::create("upgrade-auto").expect("a space");
     let manifests = SHOP.replacen("spec: {storage", "spec: {upgradePolicy: Automatic, storage", 1);
@@ -130,7 +143,7 @@ fn a_broker_is_upgraded_when_its_user_says_so_and_nothing_acknowledged_is_lost()
     load.during(|load| {
         load.wait_for(20, SOON);
         let before = fixture::life(&space, "shop").expect("it runs");
-        operator.upgrade(NEXT, &next);
+        restored.upgrade(&next);
         space
             .wait_for::<Namespace>("shop", "UpgradeAvailable", "True", SOON)
             .expect("an upgrade is announced");

@@ -38,6 +38,8 @@ pub(super) struct Brought {
     pub(super) replaced: Option<Victim>,
     /// Whether the keys and certificates were written.
     pub(super) wrote_state: bool,
+    /// Whether there is a volume already, so that what is refused of it is another size.
+    has_volume: bool,
 }
 
 /// Brings everything into effect, as far as it goes: one object that fails does not hold up another that does not need
@@ -54,7 +56,10 @@ pub(super) async fn bring(
     memory: &mut Memory,
 ) -> Result<Brought, Failure> {
     let owner = &around.owner;
-    let mut brought = Brought::default();
+    let mut brought = Brought {
+        has_volume: decided.has_volume,
+        ..Brought::default()
+    };
     for state in &decided.state {
         let applied = applier.apply(state, Assume::SameVersion).await;
         brought.wrote_state |= applied == Ok(Applied::Written);
@@ -153,7 +158,7 @@ impl Brought {
         self.again_in = Some(LOOK_AGAIN);
         let what = format!("Kubernetes does not take {name}: {why}");
         let obstacle = match kind {
-            ChildKind::PersistentVolumeClaim => Obstacle::Volume(what),
+            ChildKind::PersistentVolumeClaim if self.has_volume => Obstacle::Volume(what),
             _ => Obstacle::Refused(what),
         };
         self.obstacle.get_or_insert(obstacle);

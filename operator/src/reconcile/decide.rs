@@ -54,6 +54,8 @@ pub(super) struct Decided {
     pub(super) data_uid: Option<String>,
     /// Name of the claim that is used.
     pub(super) claim: Option<String>,
+    /// Whether that claim was there before.
+    pub(super) has_volume: bool,
     /// The revision of the Secret that the pod has to use.
     pub(super) secrets_revision: u64,
     /// The access key that programs are given.
@@ -110,7 +112,7 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
         .as_ref()
         .map(|choice| claim(owner, choice, namespace, configuration));
     let volume = match &choice {
-        Some(choice) => PodVolume::claim(owner, choice),
+        Some(choice) => PodVolume::claim(choice),
         None => PodVolume::Ephemeral {
             size_bytes: configuration.settings.storage_capacity_bytes,
         },
@@ -149,6 +151,7 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
         parts,
         stateful_set,
         data_uid: choice.as_ref().map(|choice| choice.data_uid.clone()),
+        has_volume: choice.as_ref().is_some_and(|choice| choice.live.is_some()),
         claim: choice.map(|choice| choice.name),
         key,
         next_renewal: certificates.next_renewal,

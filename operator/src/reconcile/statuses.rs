@@ -14,6 +14,7 @@ use crate::cache::{Key, SeenStatus};
 use crate::events::{Happening, Reason};
 use crate::names;
 use crate::outbox::{Content, Job};
+use crate::release;
 use crate::status::{self, NamespaceView, Obstacle, Patience, Progress, Said, Upgrade, Verdict, View};
 
 /// One Namespace with what is known of its pod.
@@ -272,15 +273,19 @@ fn upgrade(known: &Known<'_>, reconciler: &Reconciler) -> Upgrade {
             upgrade.to.image,
         ));
     }
-    match known
-        .around
-        .report
-        .as_ref()
-        .filter(|report| report.version != to.version)
-    {
-        Some(report) => Upgrade::Upgrading(format!("from {} to {}", report.version, to.version)),
+    // One that ends counts, too: until it has gone, its successor does not run.
+    let mut images = known.around.pods.iter().filter_map(|pod| image(&pod.object));
+    match images.find(|image| **image != to.image) {
+        Some(image) => Upgrade::Upgrading(format!("from {image} to {} ({})", to.version, to.image)),
         None => Upgrade::UpToDate,
     }
+}
+
+/// What the broker in a pod runs.
+fn image(pod: &Pod) -> Option<&String> {
+    let containers = &pod.spec.as_ref()?.containers;
+    let broker = containers.iter().find(|one| one.name == release::CONTAINER)?;
+    broker.image.as_ref()
 }
 
 fn is_ready(pod: &Pod) -> bool {

@@ -4,7 +4,7 @@ use config::Digest;
 use crds::v1alpha1::{NamespaceSpec, PodTemplate, Storage};
 use serde::Serialize;
 
-use crate::object::{Owner, digest_of};
+use crate::object::digest_of;
 use crate::volumes::Choice;
 
 /// Everything that the user determines about the pod. A change of it rolls the pod.
@@ -32,9 +32,6 @@ pub enum PodVolume {
     Claim {
         /// Name of the PersistentVolumeClaim.
         name: String,
-        /// The uid under which the data was written, if it was another Namespace's.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        adopted: Option<String>,
     },
     /// On the pod's own disk.
     #[serde(rename_all = "camelCase")]
@@ -63,10 +60,9 @@ impl Shape {
 
 impl PodVolume {
     /// The volume of a claim.
-    pub fn claim(owner: &Owner, choice: &Choice<'_>) -> Self {
+    pub fn claim(choice: &Choice<'_>) -> Self {
         Self::Claim {
             name: choice.name.clone(),
-            adopted: choice.adopted(owner).map(str::to_owned),
         }
     }
 
@@ -90,7 +86,6 @@ mod tests {
     fn the_digest_of_a_plain_shape_is_what_other_versions_expect() {
         let volume = PodVolume::Claim {
             name: "shop-data-4f6d7a52".to_owned(),
-            adopted: None,
         };
         let shape = Shape::of(&NamespaceSpec::default(), volume);
         assert_eq!(

@@ -77,7 +77,7 @@ impl Fixture {
             true => PodVolume::Ephemeral {
                 size_bytes: settings.storage_capacity_bytes,
             },
-            false => PodVolume::claim(&self.owner, &choice),
+            false => PodVolume::claim(&choice),
         };
         let claim = self.claim(&choice, &settings);
         let shape = Shape::of(spec, volume);

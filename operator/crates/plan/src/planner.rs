@@ -1,5 +1,6 @@
 //! All objects together: references, names, and what follows for each.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use config::NamespaceIdentity;
@@ -67,8 +68,9 @@ struct Planner<'a> {
     /// Every Topic that there is; `None` if it was refused.
     topics: HashMap<Key<'a>, Option<usize>>,
     accepted_topics: Vec<AcceptedTopic<'a>>,
-    topic_names: HashSet<(Key<'a>, String)>,
-    subscription_names: HashSet<(usize, String)>,
+    /// Names for clients, with the objects that have them.
+    topic_names: HashMap<(Key<'a>, String), &'a str>,
+    subscription_names: HashMap<(usize, String), &'a str>,
     subscriptions: HashSet<Key<'a>>,
     dead_letters: DeadLetterPaths,
 }
@@ -101,8 +103,8 @@ impl<'a> Planner<'a> {
             namespaces: BTreeMap::new(),
             topics: HashMap::new(),
             accepted_topics: Vec::new(),
-            topic_names: HashSet::new(),
-            subscription_names: HashSet::new(),
+            topic_names: HashMap::new(),
+            subscription_names: HashMap::new(),
             subscriptions: HashSet::new(),
             dead_letters: DeadLetterPaths::default(),
         }
@@ -175,14 +177,18 @@ impl<'a> Planner<'a> {
         }
         let name = client_name(object.spec.azure_name.as_deref(), key_of(object).1)?;
         let data = self.adoption.data_uid(object, own)?;
-        if !self.topic_names.insert((namespace, name.folded())) {
-            return Err(refusals::name_conflict(
-                Kind::Topic,
-                &name,
-                Kind::Namespace,
-                namespace,
-            ));
-        }
+        match self.topic_names.entry((namespace, name.folded())) {
+            Entry::Occupied(older) => {
+                return Err(refusals::name_conflict(
+                    Kind::Topic,
+                    older.get(),
+                    &name,
+                    Kind::Namespace,
+                    namespace,
+                ));
+            }
+            Entry::Vacant(free) => free.insert(key_of(object).1),
+        };
         self.adoption.settle(data);
         Ok(accepted_topic(object, namespace, data, name.as_str()))
     }
@@ -211,13 +217,20 @@ impl<'a> Planner<'a> {
         time_to_live(object.spec.queue.event_time_to_live.as_deref(), &parent)?;
         let target = self.dead_letter_target(object, topic)?;
         let data = self.adoption.data_uid(object, own)?;
-        if self.subscription_names.contains(&(topic, name.folded())) {
-            return Err(refusals::name_conflict(KIND, &name, Kind::Topic, topic_key));
+        if let Some(older) = self.subscription_names.get(&(topic, name.folded())) {
+            return Err(refusals::name_conflict(
+                KIND,
+                older,
+                &name,
+                Kind::Topic,
+                topic_key,
+            ));
         }
         let target_uid = target.map(|index| self.accepted_topics[index].topic.uid.clone());
         let entity = subscription(object, &data.to_string(), &name, &parent, target_uid)?;
         self.lay_dead_letter_path(object, topic, target)?;
-        self.subscription_names.insert((topic, name.folded()));
+        self.subscription_names
+            .insert((topic, name.folded()), key_of(object).1);
         self.adoption.settle(data);
         let topic = &mut self.accepted_topics[topic];
         let place = topic.place(entity.uid.clone());

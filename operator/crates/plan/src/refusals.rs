@@ -34,12 +34,13 @@ pub(crate) fn not_accepted(path: &str, kind: Kind, (_, name): Key<'_>) -> Refusa
 
 pub(crate) fn name_conflict(
     kind: Kind,
+    older: &str,
     name: &ClientName,
     parent: Kind,
     (_, parent_name): Key<'_>,
 ) -> Refusal {
     let rule = format!(
-        "an older {kind} of {parent} {parent_name:?} has the name {:?} already (ignoring case)",
+        "the older {kind} {older:?} of {parent} {parent_name:?} has the name {:?} already (ignoring case)",
         name.as_str()
     );
     Refusal::new(

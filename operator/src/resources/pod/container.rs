@@ -15,7 +15,7 @@ use super::mounts;
 use crate::in_effect::quantity;
 use crate::object::Owner;
 use crate::release::CONTAINER;
-use crate::resources::{PodVolume, Shape};
+use crate::resources::Shape;
 
 /// Name of the port with TLS, in the pod and on the Service.
 pub(crate) const HTTPS: &str = "https";
@@ -95,12 +95,6 @@ fn arguments(owner: &Owner, shape: &Shape) -> Vec<String> {
     .into_iter()
     .flat_map(|(name, value)| [name.to_owned(), value.to_owned()])
     .collect();
-    if let PodVolume::Claim {
-        adopted: Some(uid), ..
-    } = &shape.volume
-    {
-        arguments.extend(["--adopt-uid".to_owned(), uid.clone()]);
-    }
     if shape.plaintext {
         arguments.push("--plaintext".to_owned());
     }
