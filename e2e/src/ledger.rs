@@ -1,8 +1,10 @@
 //! What clients under load know, and what must therefore be so, whatever happened to the broker meanwhile.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
-use crate::eventgrid::Delivery;
+use crate::EventGrid;
+use crate::eventgrid::{Delivery, Settlement};
 
 /// What a client knows about its acknowledgement of one delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,5 +117,96 @@ impl Ledger {
                 batch.len()
             );
         }
+    }
+}
+
+/// Settles, and tells the ledger what is known about it; false when the connection was cut.
+pub fn settle(
+    client: &mut EventGrid,
+    ledger: &Mutex<Ledger>,
+    settlement: Settlement,
+    deliveries: &[&Delivery],
+) -> bool {
+    if deliveries.is_empty() {
+        return true;
+    }
+    let tokens = deliveries.iter().map(|delivery| delivery.lock_token.as_str());
+    let result = client.settle("orders", "billing", settlement, tokens);
+    if settlement == Settlement::Acknowledge {
+        let mut ledger = ledger.lock().expect("no test thread panics");
+        for delivery in deliveries {
+            let outcome = match &result {
+                Ok(settled) if settled.succeeded.contains(&delivery.lock_token) => Outcome::Acknowledged,
+                Ok(_) => Outcome::Refused,
+                Err(_) => Outcome::Unknown,
+            };
+            ledger.settled(delivery, outcome);
+        }
+    }
+    result.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn delivery(id: u64, delivery_count: u64) -> Delivery {
+        Delivery {
+            event: json!({"id": id.to_string()}),
+            lock_token: String::new(),
+            delivery_count,
+        }
+    }
+
+    #[test]
+    fn what_happens_to_a_broker_that_keeps_its_promises_is_in_order() {
+        let mut ledger = Ledger::default();
+        ledger.published(vec![1, 2], true);
+        ledger.published(vec![3, 4], false);
+        ledger.published(vec![5, 6], false);
+        ledger.received(&[delivery(1, 1), delivery(2, 1)]);
+        ledger.settled(&delivery(1, 1), Outcome::Acknowledged);
+        ledger.settled(&delivery(2, 1), Outcome::Unknown);
+        ledger.received(&[delivery(2, 2), delivery(5, 1), delivery(6, 1)]);
+        ledger.check_complete();
+    }
+
+    #[test]
+    #[should_panic(expected = "1 acknowledged events were lost: [2]")]
+    fn a_lost_event_is_noticed() {
+        let mut ledger = Ledger::default();
+        ledger.published(vec![1, 2], true);
+        ledger.received(&[delivery(1, 1)]);
+        ledger.check_complete();
+    }
+
+    #[test]
+    #[should_panic(expected = "event 1 came again after it was acknowledged")]
+    fn an_event_that_returns_is_noticed() {
+        let mut ledger = Ledger::default();
+        ledger.received(&[delivery(1, 1)]);
+        ledger.settled(&delivery(1, 1), Outcome::Acknowledged);
+        ledger.received(&[delivery(1, 2)]);
+        ledger.check_complete();
+    }
+
+    #[test]
+    #[should_panic(expected = "the delivery count of event 1 went from 2 to 1")]
+    fn a_forgotten_delivery_is_noticed() {
+        let mut ledger = Ledger::default();
+        ledger.received(&[delivery(1, 2)]);
+        ledger.received(&[delivery(1, 1)]);
+        ledger.check_complete();
+    }
+
+    #[test]
+    #[should_panic(expected = "1 of the 2 events of a batch survived")]
+    fn half_a_batch_is_noticed() {
+        let mut ledger = Ledger::default();
+        ledger.published(vec![1, 2], false);
+        ledger.received(&[delivery(1, 1)]);
+        ledger.check_complete();
     }
 }

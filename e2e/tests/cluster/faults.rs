@@ -9,12 +9,13 @@ use e2e::{
     cluster::{Cluster, Space, until},
     eventgrid::event,
 };
-use k8s_openapi::api::core::v1::Event;
+use futures_util::{StreamExt as _, stream};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Secret};
 use kube::{
     Api, Resource, ResourceExt as _,
-    api::{ListParams, ObjectMeta, PartialObjectMeta},
+    api::{ListParams, ObjectMeta, PartialObjectMeta, Patch, PatchParams, PostParams},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     fixture::{self, FaultProxy, HostOperator, Operator, SHOP, SOON},
@@ -120,6 +121,70 @@ fn at_rest_nothing_is_looked_at_and_nothing_is_written() {
         "writes in {QUIET:?} at rest"
     );
     drop(operator);
+}
+
+/// A cluster is full of objects of others: whatever becomes of them, the operator neither looks nor holds them.
+#[test]
+fn objects_of_others_cost_nothing() {
+    let _together = harness::together();
+    let space = fixture::shop("others");
+    let operator = HostOperator::start(&space, Cluster::shared().kubeconfig());
+    settle(&operator);
+    let counted = |name: &str| operator.metric(name).expect("a metric");
+    let reconciles = counted("weft_operator_reconciles_total");
+    let cached = counted("weft_operator_cached_objects");
+    let reads = counted("weft_operator_reads_total");
+    let resident = operator.resident_bytes();
+    assert!(cached > 0.0, "it holds what is its own");
+    make_objects_of_others(&space);
+    // A watch that tells of them does so within a second; the operator takes its time for nothing else here.
+    thread::sleep(Duration::from_secs(5));
+    assert_eq!(counted("weft_operator_cached_objects"), cached, "held");
+    assert_eq!(counted("weft_operator_reconciles_total"), reconciles, "looked at");
+    assert_eq!(counted("weft_operator_reads_total"), reads, "read");
+    let grown = operator.resident_bytes().saturating_sub(resident);
+    let held = u64::from(OTHERS) * 2 * OTHERS_BYTES as u64;
+    assert!(
+        grown < held / 4,
+        "it grew by {grown} bytes, of {held} in objects of others"
+    );
+}
+
+/// ConfigMaps, and as many Secrets.
+const OTHERS: u32 = 1000;
+const OTHERS_BYTES: usize = 16 << 10;
+
+/// Creates them and changes them, as another tool would.
+fn make_objects_of_others(space: &Space) {
+    let client = space.cluster().client();
+    let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), space.name());
+    let secrets: Api<Secret> = Api::namespaced(client, space.name());
+    let text = "x".repeat(OTHERS_BYTES);
+    let change = Patch::Merge(json!({"metadata": {"labels": {"of": "another"}}}));
+    space
+        .cluster()
+        .block_on(stream::iter(0..OTHERS).for_each_concurrent(16, |number| {
+            let (config_maps, secrets, text, change) = (&config_maps, &secrets, &text, &change);
+            async move {
+                let name = format!("other-{number}");
+                let object =
+                    |kind: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
+                let mut config_map = object("ConfigMap");
+                config_map["data"] = json!({"text": text});
+                let mut secret = object("Secret");
+                secret["stringData"] = json!({"text": text});
+                let config_map = serde_json::from_value(config_map).expect("a ConfigMap");
+                let secret = serde_json::from_value(secret).expect("a Secret");
+                let (to_post, to_patch) = (PostParams::default(), PatchParams::default());
+                config_maps.create(&to_post, &config_map).await.expect("created");
+                secrets.create(&to_post, &secret).await.expect("created");
+                config_maps
+                    .patch(&name, &to_patch, change)
+                    .await
+                    .expect("changed");
+                secrets.patch(&name, &to_patch, change).await.expect("changed");
+            }
+        }));
 }
 
 /// What the start of the second operator has to do is done.

@@ -12,8 +12,8 @@ use std::{
 
 use e2e::{
     EventGrid, Weft,
-    eventgrid::{Delivery, Settlement, event},
-    ledger::{Ledger, Outcome},
+    eventgrid::{Settlement, event},
+    ledger::{self, Ledger},
     manifests::Manifests,
     random::Random,
 };
@@ -151,37 +151,11 @@ fn receive_until_cut(mut client: EventGrid, ledger: &Mutex<Ledger>, mut random: 
             (Settlement::Acknowledge, acknowledge),
             (Settlement::Release { delay_seconds: 0 }, release),
         ] {
-            if !settle(&mut client, ledger, settlement, &deliveries) {
+            if !ledger::settle(&mut client, ledger, settlement, &deliveries) {
                 return;
             }
         }
     }
-}
-
-/// Settles, and tells the ledger what is known about it; false when the connection was cut.
-fn settle(
-    client: &mut EventGrid,
-    ledger: &Mutex<Ledger>,
-    settlement: Settlement,
-    deliveries: &[&Delivery],
-) -> bool {
-    if deliveries.is_empty() {
-        return true;
-    }
-    let tokens = deliveries.iter().map(|delivery| delivery.lock_token.as_str());
-    let result = client.settle("orders", "billing", settlement, tokens);
-    if settlement == Settlement::Acknowledge {
-        let mut ledger = ledger.lock().expect("no test thread panics");
-        for delivery in deliveries {
-            let outcome = match &result {
-                Ok(settled) if settled.succeeded.contains(&delivery.lock_token) => Outcome::Acknowledged,
-                Ok(_) => Outcome::Refused,
-                Err(_) => Outcome::Unknown,
-            };
-            ledger.settled(delivery, outcome);
-        }
-    }
-    result.is_ok()
 }
 
 /// Takes everything that is left, until every lock of a dead receiver has surely expired.
@@ -198,6 +172,11 @@ fn drain(weft: &Weft, ledger: &Mutex<Ledger>) {
             .expect("no test thread panics")
             .received(&deliveries);
         let deliveries: Vec<_> = deliveries.iter().collect();
-        assert!(settle(&mut client, ledger, Settlement::Acknowledge, &deliveries));
+        assert!(ledger::settle(
+            &mut client,
+            ledger,
+            Settlement::Acknowledge,
+            &deliveries
+        ));
     }
 }
