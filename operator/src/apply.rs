@@ -7,20 +7,24 @@
 mod request;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Client;
 use kube::Resource;
 use kube::api::{DeleteParams, DynamicObject, PartialObjectMeta, Patch, PatchParams, Preconditions};
 use kube::core::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use request::{Failure, Requests, chance};
 
-use crate::cache::{Caches, Content, Key, Live, as_cached, wanted_content};
+use crate::cache::{Caches, Content, Key, Live, as_cached, version_of, wanted_content};
 use crate::in_effect::in_effect;
 use crate::object::{ChildKind, Prepared};
 use crate::{FIELD_MANAGER, labels};
+
+/// When to look again at something that no watch tells of: a stranger's object that is in the way, a quota.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
 /// A resourceVersion that no object ever has: a request with it creates an object or fails.
 const NEVER: &str = "1";
@@ -80,7 +84,7 @@ impl Applier {
                 let version = (assume == Assume::SameVersion).then(|| live.version.to_string());
                 self.write(wanted, Some(&live.uid), version.as_deref()).await
             }
-            None => self.create(wanted).await,
+            None => self.create(wanted, assume).await,
         };
         match outcome {
             Err(Failure::Refused(why)) => {
@@ -102,8 +106,24 @@ impl Applier {
         name: &str,
         uid: &str,
     ) -> Result<(), Failure> {
-        self.delete_at(&address(kind, namespace), kind.as_str(), name, uid)
+        self.delete_at(&address(kind, namespace), kind.as_str(), name, uid, None)
             .await
+    }
+
+    /// Deletes a claim, if nobody has changed it since it was read.
+    ///
+    /// # Errors
+    /// See [`Failure`]; [`Failure::Conflict`] if somebody has.
+    pub async fn delete_claim(&self, at: &Key, uid: &str, version: u64) -> Result<(), Failure> {
+        let kind = ChildKind::PersistentVolumeClaim;
+        self.delete_at(
+            &address(kind, &at.namespace),
+            kind.as_str(),
+            &at.name,
+            uid,
+            Some(version),
+        )
+        .await
     }
 
     /// Deletes a pod, if it still is the one with that uid.
@@ -117,6 +137,7 @@ impl Applier {
             "Pod",
             name,
             uid,
+            None,
         )
         .await
     }
@@ -127,10 +148,11 @@ impl Applier {
         kind: &'static str,
         name: &str,
         uid: &str,
+        version: Option<u64>,
     ) -> Result<(), Failure> {
         let preconditions = Preconditions {
             uid: Some(uid.to_owned()),
-            resource_version: None,
+            resource_version: version.map(|version| version.to_string()),
         };
         let parameters = DeleteParams::background().preconditions(preconditions);
         let delete = || async {
@@ -138,8 +160,9 @@ impl Applier {
             self.client.request_status::<Value>(request).await
         };
         match self.requests.write(kind, "delete", delete).await {
-            // Gone already, or another object by now: either way the one that was meant is no more.
-            Ok(_) | Err(Failure::Gone(_) | Failure::Conflict(_)) => Ok(()),
+            Ok(_) | Err(Failure::Gone(_)) => Ok(()),
+            // Another object by now: the one that was meant is no more.
+            Err(Failure::Conflict(_)) if version.is_none() => Ok(()),
             Err(failure) => Err(failure),
         }
     }
@@ -174,7 +197,7 @@ impl Applier {
 
     /// Creates an object that the cache does not have. It may be there all the same: then it is somebody else's, or the
     /// cache is behind, or somebody took away the label by which it is watched.
-    async fn create(&self, wanted: &Prepared) -> Result<Applied, Failure> {
+    async fn create(&self, wanted: &Prepared, assume: Assume) -> Result<Applied, Failure> {
         match self.write(wanted, None, Some(NEVER)).await {
             Err(Failure::Conflict(_)) => {}
             outcome => return outcome,
@@ -182,7 +205,7 @@ impl Applier {
         let Some(there) = self.look_at(wanted).await? else {
             return Err(Failure::Conflict(format!("{wanted:?} comes and goes")));
         };
-        let owners = there.owner_references.unwrap_or_default();
+        let owners = there.owner_references.clone().unwrap_or_default();
         let is_ours = wanted.owner_uid().is_some() && is_ours(wanted, &owners);
         if !is_ours && there.deletion_timestamp.is_none() {
             return Ok(self.not_ours(wanted, &owners));
@@ -194,7 +217,19 @@ impl Applier {
         if !is_ours || label.is_some_and(|label| label == labels::MANAGED_BY_OPERATOR) {
             return Ok(Applied::Waiting);
         }
-        self.write(wanted, there.uid.as_deref(), None).await
+        match assume {
+            Assume::SameObject => self.write(wanted, there.uid.as_deref(), None).await,
+            Assume::SameVersion => self.give_back_label(wanted, &there).await,
+        }
+    }
+
+    /// What is wanted was made up because nothing was seen: the keys and authorities that are there must not be written
+    /// over. With the label they are seen again, and what is wanted follows from them.
+    async fn give_back_label(&self, wanted: &Prepared, there: &ObjectMeta) -> Result<Applied, Failure> {
+        let label = json!({"metadata": {"labels": {labels::MANAGED_BY: labels::MANAGED_BY_OPERATOR}}});
+        let at = Key::new(&wanted.namespace, &wanted.name);
+        self.patch(wanted.kind, &at, version_of(there), label).await?;
+        Err(Failure::Conflict(format!("{wanted:?} had lost its label")))
     }
 
     async fn look_at(&self, wanted: &Prepared) -> Result<Option<ObjectMeta>, Failure> {

@@ -275,7 +275,7 @@ fn put<K: DeserializeOwned, T: Versioned>(
 }
 
 /// `metadata.resourceVersion` as a number.
-fn version_of(metadata: &ObjectMeta) -> u64 {
+pub(crate) fn version_of(metadata: &ObjectMeta) -> u64 {
     metadata
         .resource_version
         .as_deref()

@@ -188,7 +188,7 @@ fn pieces(
     let mut head = pieces.head;
     let unchanged = live.is_some_and(|live| *live == head) && current > 0;
     if !unchanged {
-        head.revision = current + 1;
+        head.revision = current.saturating_add(1);
     }
     Ok((head, pieces.shards))
 }

@@ -52,6 +52,8 @@ fn object_in_effect(desired: &Map<String, Value>, live: &Map<String, Value>, pla
         };
         match (live.get(field), field.as_str()) {
             (None, "stringData") => strings_in_effect(wanted, live.get("data")),
+            // One more label in a selector selects something else.
+            (Some(found), "selector" | "podSelector") => wanted == found,
             (Some(found), _) => value_in_effect(wanted, found, place),
             (None, _) => is_nothing(wanted),
         }
@@ -67,10 +69,20 @@ fn list_in_effect(desired: &[Value], live: &[Value], place: Place<'_>) -> bool {
         });
     }
     desired.len() == live.len()
-        && desired
+        && desired.iter().zip(live).all(|(wanted, found)| {
+            value_in_effect(wanted, found, place) && is_same_rule(wanted, found, place)
+        })
+}
+
+/// A peer that is added to a rule of a NetworkPolicy changes what the rule lets pass.
+fn is_same_rule(desired: &Value, live: &Value, place: Place<'_>) -> bool {
+    let (Some(desired), Some(live)) = (desired.as_object(), live.as_object()) else {
+        return true;
+    };
+    !matches!(place.field, "ingress" | "egress")
+        || live
             .iter()
-            .zip(live)
-            .all(|(wanted, found)| value_in_effect(wanted, found, place))
+            .all(|(field, value)| desired.contains_key(field) || is_nothing(value))
 }
 
 /// The API server moves the texts of `stringData` into `data`.
@@ -152,6 +164,28 @@ mod tests {
             &json!({"spec": {"ports": [{"port": 443, "name": "https"}]}}),
             &service
         ));
+    }
+
+    #[test]
+    fn what_somebody_added_to_a_selector_is_not_what_we_want() {
+        let desired = json!({"spec": {"selector": {"app": "weft"}}});
+        assert!(in_effect(
+            &desired,
+            &json!({"spec": {"selector": {"app": "weft"}, "type": "ClusterIP"}})
+        ));
+        assert!(!in_effect(
+            &desired,
+            &json!({"spec": {"selector": {"app": "weft", "x": "y"}}})
+        ));
+        let policy = json!({"spec": {"podSelector": {"matchLabels": {"app": "weft"}}}});
+        assert!(!in_effect(
+            &policy,
+            &json!({"spec": {"podSelector": {"matchLabels": {"app": "weft", "x": "y"}}}})
+        ));
+        let rule = json!({"spec": {"ingress": [{"ports": [{"port": 8443}]}]}});
+        let narrowed =
+            json!({"spec": {"ingress": [{"ports": [{"port": 8443}], "from": [{"podSelector": {}}]}]}});
+        assert!(!in_effect(&rule, &narrowed));
     }
 
     #[test]

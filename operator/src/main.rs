@@ -77,13 +77,13 @@ async fn operate(args: Args) -> anyhow::Result<()> {
     let extent = Extent::of(&args.watch_namespaces);
     let caches = Arc::new(Caches::default());
     let dispatch = Dispatch::new(clock.clone(), metrics.clone());
-    let marker = dispatch.clone();
+    let (marker, later) = (dispatch.clone(), dispatch.clone());
     let changed: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |namespace: &str| marker.mark(namespace));
     let watches = Watches {
         client: &client,
         extent: &extent,
         caches: &caches,
-        changed: changed.clone(),
+        changed,
         metrics: &metrics,
         scope: &root,
     };
@@ -97,7 +97,7 @@ async fn operate(args: Args) -> anyhow::Result<()> {
         applier: applier.clone(),
         requests: requests.clone(),
         metrics: metrics.clone(),
-        changed,
+        later: Arc::new(move |namespace: &str, wait| later.mark_in(namespace, wait)),
     });
     let writers = TaskScope::root();
     writers.spawn("outbox workers", outbox.clone().run(writers.clone()));

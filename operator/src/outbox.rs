@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::FIELD_MANAGER;
-use crate::apply::{Applied, Applier, Assume, Failure, Requests, chance};
+use crate::apply::{Applied, Applier, Assume, Failure, LOOK_AGAIN, Requests, chance};
 use crate::cache::{Caches, Key, Resource, SeenStatus, Store, Versioned, WeftKind};
 use crate::metrics::Metrics;
 use crate::object::Prepared;
@@ -69,9 +69,12 @@ struct Inner {
     applier: Applier,
     requests: Requests,
     metrics: Arc<Metrics>,
-    /// Told of a Kubernetes namespace whose write was dropped.
-    changed: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Told of a Kubernetes namespace whose write was dropped, and when to look at it again.
+    later: Later,
 }
+
+/// Has a Kubernetes namespace looked at again after a while.
+pub type Later = Arc<dyn Fn(&str, Duration) + Send + Sync>;
 
 /// What an [`Outbox`] works with.
 #[expect(missing_docs, reason = "the types say it")]
@@ -81,7 +84,7 @@ pub struct Parts {
     pub applier: Applier,
     pub requests: Requests,
     pub metrics: Arc<Metrics>,
-    pub changed: Arc<dyn Fn(&str) + Send + Sync>,
+    pub later: Later,
 }
 
 impl Outbox {
@@ -96,7 +99,7 @@ impl Outbox {
             applier: parts.applier,
             requests: parts.requests,
             metrics: parts.metrics,
-            changed: parts.changed,
+            later: parts.later,
         }))
     }
 
@@ -185,7 +188,8 @@ impl Outbox {
                     Ok(())
                 }
                 Ok(applied) => {
-                    tracing::debug!(kind = %job.kind, name = &*job.key.name, ?applied, "no connection Secret");
+                    tracing::warn!(kind = %job.kind, name = &*job.key.name, ?applied, "no connection Secret");
+                    (self.0.later)(&job.key.namespace, LOOK_AGAIN);
                     Ok(())
                 }
                 Err(failure) => Err(failure),
@@ -199,10 +203,12 @@ impl Outbox {
             }
             Err(Failure::Refused(why)) => {
                 tracing::warn!(kind = %job.kind, name = &*job.key.name, why, "a write is refused");
+                (self.0.later)(&job.key.namespace, LOOK_AGAIN);
                 false
             }
+            // Most likely a watch is behind: it needs a moment, not another request.
             Err(Failure::Conflict(_) | Failure::Gone(_)) => {
-                (self.0.changed)(&job.key.namespace);
+                (self.0.later)(&job.key.namespace, PAUSE);
                 false
             }
         }

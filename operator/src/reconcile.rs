@@ -252,6 +252,10 @@ impl Reconciler {
         if let Some(data_uid) = &decided.data_uid {
             configuration.namespace.uid.clone_from(data_uid);
         }
+        if let Some(capacity) = decided.capacity_bytes {
+            let planned = &mut configuration.settings.storage_capacity_bytes;
+            *planned = capacity.min(*planned);
+        }
         let memory = &mut affair.configuration;
         let brought = bring::bring(
             &self.applier,

@@ -41,6 +41,15 @@ pub fn next(stateful_set: &StatefulSet, pods: &[&Pod]) -> Option<Victim> {
     victim(last)
 }
 
+/// Whether the controller has made a newer template than the one that the pod was made from.
+pub fn is_outdated(stateful_set: &StatefulSet, pod: &Pod) -> bool {
+    let newest = stateful_set
+        .status
+        .as_ref()
+        .and_then(|status| status.update_revision.as_deref());
+    newest.is_some_and(|newest| revision(pod).is_some_and(|revision| revision != newest))
+}
+
 fn victim(pod: &Pod) -> Option<Victim> {
     Some(Victim {
         name: pod.metadata.name.clone()?,

@@ -77,8 +77,8 @@ pub enum VolumeOutcome {
     Deleted,
 }
 
-/// Looks after one claim. `user_exists` asks the API server itself, past every cache, whether the Namespace that the
-/// claim is marked with exists: a cache that is wrong must not destroy an event. It is asked only before a deletion.
+/// Looks after one claim. `is_wanted` asks the API server itself, past every cache, whether a Namespace that is there uses
+/// the claim or asks to adopt it: a cache that is behind must not destroy an event. It is asked only before a deletion.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -88,7 +88,7 @@ pub async fn volume(
     version: u64,
     in_use: bool,
     now: Timestamp,
-    user_exists: impl Future<Output = Result<bool, Failure>>,
+    is_wanted: impl Future<Output = Result<bool, Failure>>,
 ) -> Result<VolumeOutcome, Failure> {
     let metadata = &claim.metadata;
     let key = Key::new(
@@ -111,13 +111,11 @@ pub async fn volume(
             Ok(VolumeOutcome::Released)
         }
         Lifecycle::Delete => {
-            if user_exists.await? {
+            if is_wanted.await? {
                 return Ok(VolumeOutcome::Kept);
             }
             let uid = metadata.uid.as_deref().unwrap_or_default();
-            applier
-                .delete(ChildKind::PersistentVolumeClaim, &key.namespace, &key.name, uid)
-                .await?;
+            applier.delete_claim(&key, uid, version).await?;
             Ok(VolumeOutcome::Deleted)
         }
     }

@@ -271,6 +271,40 @@ fn storage_class(
     }
 }
 
+/// A volume that is smaller than its claim asks for: it is being resized, or cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// What the volume has.
+    pub has: String,
+    /// The same in bytes, if it can be read.
+    pub capacity_bytes: Option<u64>,
+    /// What the claim asks for.
+    pub wanted: String,
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { has, wanted, .. } = self;
+        write!(
+            f,
+            "the volume has {has} and is not {wanted} yet; `kubectl describe` of its claim says more"
+        )
+    }
+}
+
+/// What a bound claim lacks; `None` for one that is as large as it asks to be.
+pub fn shortage(claim: &PersistentVolumeClaim) -> Option<Shortage> {
+    let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
+    let Quantity(wanted) = requests.get("storage")?;
+    let Quantity(has) = claim.status.as_ref()?.capacity.as_ref()?.get("storage")?;
+    let parsed = quantity::parse(has)?;
+    (parsed < quantity::parse(wanted)?).then(|| Shortage {
+        has: has.clone(),
+        capacity_bytes: u64::try_from(parsed / quantity::ONE).ok(),
+        wanted: wanted.clone(),
+    })
+}
+
 /// Whether the Namespace with this uid and this word for adoption uses a claim, or is about to, or did once: what belongs
 /// to a Namespace that is there is never deleted.
 pub fn is_used_by(claim: &PersistentVolumeClaim, uid: &str, adopt: Option<&str>) -> bool {

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, ensure};
 use crds::v1alpha1::{EventSubscription, Namespace, Topic};
 use e2e::cluster::{Space, until};
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::ResourceExt as _;
 use serde_json::json;
 
@@ -69,6 +69,51 @@ fn a_namespace_that_adopts_finds_every_topic_as_it_was() {
     assert_eq!(fixture::take(&mut client), ["kept"]);
     // There is still the one volume.
     assert_eq!(claims(&space).len(), 1, "{:?}", claims(&space));
+}
+
+#[test]
+fn data_that_a_namespace_has_left_for_other_data_is_free_again() {
+    let _together = harness::together();
+    let space = Space::create("adopt-on").expect("a space");
+    let plain = |name: &str, annotations: &str| {
+        format!(
+            "apiVersion: weft.dev/v1alpha1\nkind: Namespace\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\n\
+             spec: {{storage: {{persistentVolume: {{size: 64Mi}}}}}}"
+        )
+    };
+    let mut olds = Vec::new();
+    for name in ["first", "second"] {
+        space.apply(&plain(name, "")).expect("accepted");
+        space.wait_ready::<Namespace>(name, SOON).expect("ready");
+        olds.push(space.uid::<Namespace>(name).expect("a uid"));
+        space.delete::<Namespace>(name).expect("deleted");
+        space
+            .wait_gone::<Pod>(&format!("{name}-0"), GONE)
+            .expect("the pod goes");
+    }
+    for (old, volume) in olds.iter().zip(["first-data-", "second-data-"]) {
+        space
+            .apply(&plain("shop", &format!("weft.dev/adopt-data: {old}")))
+            .expect("accepted");
+        until("the pod to be on the data", SOON, || {
+            let pod: Pod = space.broker("shop")?;
+            let spec = serde_json::to_string(&pod.spec)?;
+            ensure!(spec.contains(volume), "{spec}");
+            fixture::life(&space, "shop").map(drop)
+        })
+        .expect("it has adopted");
+    }
+    until("the data that was left to say when it goes", SOON, || {
+        let claim = find_claim(&space, "first-data-")?;
+        ensure!(
+            claim.annotations().contains_key("weft.dev/delete-after"),
+            "{:?} {:?}",
+            claim.annotations(),
+            claim.labels()
+        );
+        Ok(())
+    })
+    .expect("it is like that of a Namespace that is gone");
 }
 
 #[test]
@@ -158,6 +203,15 @@ fn a_volume_whose_class_cannot_grow_is_told_and_goes_on() {
         .wait_for::<Namespace>("shop", "Programmed", "False", SOON)
         .expect("the Namespace is told");
     assert_eq!(told.reason, "VolumeNotResized", "{}", told.message);
+    // Nothing else is withheld for that.
+    let labelled = json!({"spec": {"podTemplate": {"metadata": {"labels": {"team": "orders"}}}}});
+    space.patch::<Namespace>("shop", &labelled).expect("patched");
+    until("the pod to have its new label", SOON, || {
+        let pod: Pod = space.broker("shop")?;
+        ensure!(pod.labels().contains_key("team"), "{:?}", pod.labels());
+        fixture::life(&space, "shop").map(drop)
+    })
+    .expect("the pod is replaced");
     let mut client = fixture::connect(&space);
     fixture::publish(&mut client, &["goes on"]);
     assert_eq!(fixture::take(&mut client), ["goes on"]);
@@ -185,9 +239,7 @@ fn delete_topic(space: &Space) {
 }
 
 fn wait_for_pods_to_go(space: &Space) {
-    space
-        .wait_gone::<k8s_openapi::api::core::v1::Pod>("shop-0", GONE)
-        .expect("the pod goes");
+    space.wait_gone::<Pod>("shop-0", GONE).expect("the pod goes");
 }
 
 fn claims(space: &Space) -> Vec<String> {

@@ -20,6 +20,7 @@ mod many;
 mod outage;
 mod pods;
 mod refusals;
+mod repairs;
 mod rotation;
 mod tour;
 mod upgrade;

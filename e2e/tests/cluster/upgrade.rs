@@ -166,9 +166,15 @@ fn a_broker_is_upgraded_when_its_user_says_so_and_nothing_acknowledged_is_lost()
         assert!(gap < Duration::from_secs(15), "a gap of seconds, not of {gap:?}");
         let Life { restarts, .. } = fixture::life(&space, "shop").expect("it runs");
         assert_eq!(restarts, 0, "the new pod starts at once");
-        space
-            .wait_for::<Namespace>("shop", "UpgradeAvailable", "False", SOON)
-            .expect("it is up to date");
+        let done = until("the upgrade to be over", SOON, || {
+            let done = space.wait_for::<Namespace>("shop", "UpgradeAvailable", "False", SOON)?;
+            ensure!(done.reason == "UpToDate", "{done:?}");
+            Ok(())
+        });
+        done.expect("it is up to date");
+        let events = space.kubectl(["get", "events", "--output", "jsonpath={.items[*].reason}"]);
+        let events = events.expect("events");
+        assert!(events.split(' ').any(|reason| reason == "Upgrading"), "{events}");
     });
     fixture::wait_for_shop(&space);
     drop(restored);

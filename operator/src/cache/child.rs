@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, PodSpec, PodStatus};
 use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,9 +35,12 @@ impl<K: Resource> Child<K> {
 }
 
 impl Child<Pod> {
-    /// Keeps of a pod how it is, not what it consists of.
+    /// Keeps of a pod how it is and what it runs, not what else it consists of.
     pub fn keep_pod(mut pod: Pod) -> Self {
-        pod.spec = None;
+        pod.spec = pod.spec.map(|spec| PodSpec {
+            containers: spec.containers.into_iter().map(keep_container).collect(),
+            ..PodSpec::default()
+        });
         pod.status = pod.status.map(|status| PodStatus {
             conditions: status.conditions,
             container_statuses: status.container_statuses,
@@ -47,6 +50,14 @@ impl Child<Pod> {
             ..PodStatus::default()
         });
         Self::keep(pod)
+    }
+}
+
+fn keep_container(container: Container) -> Container {
+    Container {
+        name: container.name,
+        image: container.image,
+        ..Container::default()
     }
 }
 

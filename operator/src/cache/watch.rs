@@ -133,6 +133,8 @@ where
         self.metrics.watch_errors.get_or_create(&Watched { kind }).inc();
         if is_forbidden(error) {
             tracing::warn!(kind, %error, "not allowed to watch: the operator's role lacks a rule");
+        } else if is_unreadable(error) {
+            tracing::warn!(kind, %error, "an object is there that this version cannot read: nothing of its kind is followed");
         } else {
             tracing::debug!(kind, %error, "a watch failed and is resumed");
         }
@@ -178,6 +180,14 @@ fn is_forbidden(error: &watcher::Error) -> bool {
         _ => 0,
     };
     code == 403
+}
+
+fn is_unreadable(error: &watcher::Error) -> bool {
+    matches!(
+        error,
+        watcher::Error::InitialListFailed(kube::Error::SerdeError(_))
+            | watcher::Error::WatchFailed(kube::Error::SerdeError(_))
+    )
 }
 
 fn key_of(object: &impl ResourceExt) -> Key {

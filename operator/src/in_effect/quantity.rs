@@ -10,6 +10,9 @@ pub(super) fn are_equal(one: &str, other: &str) -> bool {
     one == other || parse(one).is_some_and(|amount| parse(other) == Some(amount))
 }
 
+/// One unit, as [`parse`] counts.
+pub(crate) const ONE: i128 = 1_000_000_000;
+
 /// The amount in billionths, the smallest unit there is; `None` if this is not a quantity, or one beyond all measure.
 pub(crate) fn parse(text: &str) -> Option<i128> {
     let end = text

@@ -8,7 +8,7 @@ use plan::Configuration;
 
 use super::decide::Decided;
 use super::snapshot::Surroundings;
-use crate::apply::{Applied, Applier, Assume, Failure};
+use crate::apply::{Applied, Applier, Assume, Failure, LOOK_AGAIN};
 use crate::cache::Caches;
 use crate::configuration::{self, Memory};
 use crate::object::{ChildKind, Owner, Prepared};
@@ -18,8 +18,6 @@ use crate::sweep;
 
 /// Objects that are applied at once for one Namespace.
 const AT_ONCE: usize = 8;
-/// When to look again at something that no watch tells of: a stranger's object that is in the way, a quota.
-pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
 /// How far it went.
 #[derive(Debug, Default)]
@@ -58,6 +56,7 @@ pub(super) async fn bring(
     let owner = &around.owner;
     let mut brought = Brought {
         has_volume: decided.has_volume,
+        obstacle: decided.resizing.clone().map(Obstacle::Volume),
         ..Brought::default()
     };
     for state in &decided.state {
@@ -83,7 +82,7 @@ pub(super) async fn bring(
     brought.note(
         &state_name(set),
         set.kind,
-        applier.apply(set, Assume::SameObject).await,
+        applier.apply(set, decided.assume_of_set).await,
     )?;
     let wanted = wanted_names(owner, decided);
     let removed = sweep::remove(applier, owner, &sweep::orphans(caches, owner, &wanted)).await;
@@ -127,7 +126,9 @@ fn state_name(object: &Prepared) -> String {
 impl Brought {
     /// Whether what comes next would lack something.
     fn is_stopped(&self) -> bool {
-        self.failed || self.obstacle.is_some() || self.taken.is_some()
+        // A volume that is too small is no reason to withhold anything else.
+        let obstacle = self.obstacle.as_ref();
+        self.failed || self.taken.is_some() || obstacle.is_some_and(|one| !matches!(one, Obstacle::Volume(_)))
     }
 
     fn note(
@@ -151,7 +152,14 @@ impl Brought {
 
     fn wait(&mut self, what: String) {
         self.again_in = Some(LOOK_AGAIN);
-        self.obstacle.get_or_insert(Obstacle::Pending(what));
+        self.meet(Obstacle::Pending(what));
+    }
+
+    /// The first one is told; a volume's size matters less than any other.
+    fn meet(&mut self, obstacle: Obstacle) {
+        if matches!(self.obstacle, None | Some(Obstacle::Volume(_))) {
+            self.obstacle = Some(obstacle);
+        }
     }
 
     fn refused(&mut self, name: &str, kind: ChildKind, why: &str) {
@@ -161,7 +169,7 @@ impl Brought {
             ChildKind::PersistentVolumeClaim if self.has_volume => Obstacle::Volume(what),
             _ => Obstacle::Refused(what),
         };
-        self.obstacle.get_or_insert(obstacle);
+        self.meet(obstacle);
     }
 
     fn note_failure(&mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
@@ -170,7 +178,13 @@ impl Brought {
             Err(Failure::NotLeading) => Err(Failure::NotLeading),
             // The Kubernetes namespace is being deleted: there is nothing left to do in it.
             Err(Failure::Gone(why)) => {
-                self.obstacle.get_or_insert(Obstacle::Pending(why));
+                self.meet(Obstacle::Pending(why));
+                Ok(())
+            }
+            // By trying at once it would be refused again.
+            Err(Failure::Refused(why)) => {
+                tracing::warn!(why, "the API server refuses a request");
+                self.again_in = Some(LOOK_AGAIN);
                 Ok(())
             }
             Err(failure) => {

@@ -11,11 +11,12 @@ use plan::{Configuration, Finding};
 
 use super::snapshot::Surroundings;
 use crate::annotations;
+use crate::apply::Assume;
 use crate::certificates::{self, OfferError};
 use crate::connection;
 use crate::keys;
 use crate::object::{Owner, Prepared};
-use crate::release::{self, Release, UpgradeAvailable};
+use crate::release::{self, Release, Template, UpgradeAvailable};
 use crate::resources::{self, Exposure, Parts, PodVolume, Shape};
 use crate::volumes::{self, Choice, Claim};
 
@@ -56,6 +57,12 @@ pub(super) struct Decided {
     pub(super) claim: Option<String>,
     /// Whether that claim was there before.
     pub(super) has_volume: bool,
+    /// What the volume can hold, in bytes, as long as that is less than what its claim asks for.
+    pub(super) capacity_bytes: Option<u64>,
+    /// The same for the user.
+    pub(super) resizing: Option<String>,
+    /// A template that was read from the StatefulSet must not be written over a newer one.
+    pub(super) assume_of_set: Assume,
     /// The revision of the Secret that the pod has to use.
     pub(super) secrets_revision: u64,
     /// The access key that programs are given.
@@ -141,6 +148,7 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
         ),
         authority: certificates.ca.is_some() && is_authority_asked(inputs),
     };
+    let shortage = choice.as_ref().and_then(|choice| volumes::shortage(choice.live?));
     let notices = claim
         .iter()
         .flat_map(|claim| claim.notices.iter().map(ToString::to_string));
@@ -152,6 +160,12 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
         stateful_set,
         data_uid: choice.as_ref().map(|choice| choice.data_uid.clone()),
         has_volume: choice.as_ref().is_some_and(|choice| choice.live.is_some()),
+        capacity_bytes: shortage.as_ref().and_then(|shortage| shortage.capacity_bytes),
+        resizing: shortage.map(|shortage| shortage.to_string()),
+        assume_of_set: match template.template {
+            Template::Live(_) => Assume::SameVersion,
+            Template::New { .. } => Assume::SameObject,
+        },
         claim: choice.map(|choice| choice.name),
         key,
         next_renewal: certificates.next_renewal,

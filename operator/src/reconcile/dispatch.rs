@@ -1,7 +1,7 @@
 //! The [`Queue`] with a clock and workers around it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use runtime::{Clock, TaskScope};
@@ -39,6 +39,13 @@ impl Dispatch {
     /// Something in a Kubernetes namespace changed.
     pub fn mark(&self, namespace: &str) {
         self.0.queue.lock().mark(namespace, self.0.clock.monotonic());
+        self.0.news.notify_one();
+    }
+
+    /// A Kubernetes namespace is to be looked at after `wait` at the latest.
+    pub fn mark_in(&self, namespace: &str, wait: Duration) {
+        let now = self.0.clock.monotonic();
+        self.0.queue.lock().mark_at(namespace, now + wait, now);
         self.0.news.notify_one();
     }
 
@@ -111,7 +118,7 @@ impl Dispatch {
     }
 }
 
-async fn sleep(wait: Option<std::time::Duration>) {
+async fn sleep(wait: Option<Duration>) {
     match wait {
         Some(wait) => tokio::time::sleep(wait).await,
         None => std::future::pending().await,

@@ -148,6 +148,11 @@ fn report(caches: &Caches, owner: &Owner) -> Option<PodReport> {
         return None;
     }
     let json = config_map.object.data.as_ref()?.get(objects::REPORT_KEY)?;
-    // An unreadable report is none: the pod writes another one, or a newer operator reads it.
-    serde_json::from_str(json).ok()
+    // An unreadable report is none: the pod writes another one, or a newer operator reads it. No operator has ever counted
+    // that far either.
+    let report: Option<PodReport> = serde_json::from_str(json).ok();
+    report.filter(|report| report.revision.max(report.secrets_revision) < HIGHEST_REVISION)
 }
+
+/// Ours follow those that pods report, and must have somewhere to go.
+const HIGHEST_REVISION: u64 = 1 << 53;

@@ -15,6 +15,7 @@ use crate::events::{Happening, Reason};
 use crate::names;
 use crate::outbox::{Content, Job};
 use crate::release;
+use crate::roll;
 use crate::status::{self, NamespaceView, Obstacle, Patience, Progress, Said, Upgrade, Verdict, View};
 
 /// One Namespace with what is known of its pod.
@@ -143,6 +144,9 @@ impl Reconciler {
                 (condition::UPGRADE_AVAILABLE, None | Some(false), true) => {
                     tell(Reason::UpgradeAvailable, &said.message);
                 }
+                (condition::UPGRADE_AVAILABLE, _, false) if is_new_upgrade(said, before) => {
+                    tell(Reason::Upgrading, &said.message);
+                }
                 _ => {}
             }
         }
@@ -153,6 +157,13 @@ impl Reconciler {
             tell(Reason::ObjectRefused, &refused.message);
         }
     }
+}
+
+/// Whether an upgrade begins with what is said.
+fn is_new_upgrade(said: &Said, before: &SeenStatus) -> bool {
+    let before = before.condition(said.kind);
+    said.reason == crds::shared::UpgradeReason::Upgrading.as_str()
+        && before.is_none_or(|condition| condition.content != said.content())
 }
 
 /// What is said of a Topic or EventSubscription, and whether that may change in a moment.
@@ -273,9 +284,13 @@ fn upgrade(known: &Known<'_>, reconciler: &Reconciler) -> Upgrade {
             upgrade.to.image,
         ));
     }
-    // One that ends counts, too: until it has gone, its successor does not run.
-    let mut images = known.around.pods.iter().filter_map(|pod| image(&pod.object));
-    match images.find(|image| **image != to.image) {
+    // One that ends counts, too: until it has gone, its successor does not run. An image that somebody rewrites for every
+    // pod, as registry mirrors do, is told from one that is to be replaced by the template.
+    let set = known.around.stateful_set.as_ref();
+    let outdated = known.around.pods.iter().map(|pod| &pod.object);
+    let mut outdated = outdated.filter(|pod| set.is_some_and(|set| roll::is_outdated(&set.object, pod)));
+    let before = outdated.find_map(|pod| image(pod).filter(|image| **image != to.image));
+    match before {
         Some(image) => Upgrade::Upgrading(format!("from {image} to {} ({})", to.version, to.image)),
         None => Upgrade::UpToDate,
     }

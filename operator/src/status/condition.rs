@@ -52,7 +52,7 @@ impl Said {
     }
 
     /// As in [`crate::cache::SeenCondition::content`].
-    pub(super) fn content(&self) -> u64 {
+    pub(crate) fn content(&self) -> u64 {
         fingerprint(&[self.status(), self.reason, &self.message])
     }
 

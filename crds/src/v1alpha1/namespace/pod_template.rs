@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -97,7 +96,8 @@ pub struct ImagePullSecret {
     pub name: String,
 }
 
-/// What the container asks for and what it may use at most.
+/// What the container asks for and what it may use at most. An amount is a text or a whole number; the latter does not have
+/// to fit into the 32 bits that Kubernetes' own type for that has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = plain)]
@@ -105,9 +105,30 @@ pub struct Resources {
     /// What the node must have free, such as `{cpu: 500m, memory: 256Mi}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "quantities")]
-    pub requests: Option<BTreeMap<String, IntOrString>>,
+    pub requests: Option<BTreeMap<String, Value>>,
     /// What the container may use at most, such as `{memory: 1Gi}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "quantities")]
-    pub limits: Option<BTreeMap<String, IntOrString>>,
+    pub limits: Option<BTreeMap<String, Value>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whatever_amount_the_schema_lets_through_can_be_read() {
+        for amount in [
+            json!(4_294_967_296_u64),
+            json!(99_999_999_999_999_u64),
+            json!(0),
+            json!("1Gi"),
+        ] {
+            let resources = json!({"limits": {"memory": amount}});
+            let read: Resources = serde_json::from_value(resources.clone()).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), resources);
+        }
+    }
 }

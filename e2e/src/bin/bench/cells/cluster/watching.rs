@@ -11,17 +11,21 @@ use crds::{
     v1alpha1::{EventSubscription, Topic},
 };
 use e2e::cluster::Cluster;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use futures_util::StreamExt as _;
 use kube::{
     Api, Resource, ResourceExt as _,
     api::{ListParams, WatchEvent, WatchParams},
 };
 use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+
+/// More than any cell causes.
+const AT_MOST_UNREAD: usize = 1 << 17;
 
 /// The changes of some objects, from the moment of [`begin`](Self::begin).
 pub(super) struct Watching<K> {
     cluster: Cluster,
-    changes: BoxStream<'static, kube::Result<WatchEvent<K>>>,
+    changes: mpsc::Receiver<kube::Result<WatchEvent<K>>>,
 }
 
 impl<K> Watching<K>
@@ -38,8 +42,17 @@ where
         let changes = cluster.block_on(async {
             let list = api.list_metadata(&one).await.context("list before a watch")?;
             let version = list.metadata.resource_version.unwrap_or_default();
-            let changes = api.watch(&parameters, &version).await.context("watch")?;
-            anyhow::Ok(changes.boxed())
+            let mut changes = api.watch(&parameters, &version).await.context("watch")?.boxed();
+            // The API server ends a watch that nobody reads, as this one while another is waited for.
+            let (keep, kept) = mpsc::channel(AT_MOST_UNREAD);
+            tokio::spawn(async move {
+                while let Some(change) = changes.next().await {
+                    if keep.send(change).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            anyhow::Ok(kept)
         })?;
         Ok(Self {
             cluster: cluster.clone(),
@@ -58,16 +71,16 @@ where
             let left = at_most.saturating_sub(start.elapsed());
             let next = self
                 .cluster
-                .block_on(async { tokio::time::timeout(left, self.changes.try_next()).await });
+                .block_on(async { tokio::time::timeout(left, self.changes.recv()).await });
             match next.with_context(|| format!("nothing of the kind within {at_most:?}"))? {
-                Ok(Some(WatchEvent::Error(status))) => bail!("the watch failed: {status:?}"),
-                Ok(Some(event)) => {
+                Some(Ok(WatchEvent::Error(status))) => bail!("the watch failed: {status:?}"),
+                Some(Ok(event)) => {
                     if let Some(found) = wanted(&event) {
                         return Ok(found);
                     }
                 }
-                Ok(None) => bail!("the API server ended the watch"),
-                Err(error) => return Err(error).context("watch"),
+                None => bail!("the API server ended the watch"),
+                Some(Err(error)) => return Err(error).context("watch"),
             }
         }
     }
