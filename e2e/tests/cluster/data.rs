@@ -75,6 +75,8 @@ fn a_namespace_that_adopts_finds_every_topic_as_it_was() {
 fn data_that_a_namespace_has_left_for_other_data_is_free_again() {
     let _together = harness::together();
     let space = Space::create("adopt-on").expect("a space");
+    // Said by the pod on the first data, which is about to be replaced.
+    space.expect_errors("it is for the Namespace with uid");
     let plain = |name: &str, annotations: &str| {
         format!(
             "apiVersion: weft.dev/v1alpha1\nkind: Namespace\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\n\

@@ -77,7 +77,7 @@ fn a_secret_of_ones_own_with_the_name_of_a_topics_stays_until_it_goes() {
     let _together = harness::together();
     let space = Space::create("taken-secret").expect("a space");
     space
-        .apply("apiVersion: v1\nkind: Secret\nmetadata: {name: topic.orders-connection}\nstringData: {mine: yes}")
+        .apply("apiVersion: v1\nkind: Secret\nmetadata: {name: topic.orders-connection}\nstringData: {mine: secret}")
         .expect("a Secret of the user's own");
     space.apply(SHOP).expect("the manifests are accepted");
     fixture::wait_for_shop(&space);
