@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::{Configuration, Report, Sidecar};
 
 pub use args::Args;
-use report::{Author, log};
+use report::{Author, log, log_problem};
 use signals::Signals;
 
 /// Tasks that only wait end at once when they are told to.
@@ -130,11 +130,14 @@ async fn hand_on(
 async fn accompany(sidecar: &Sidecar, source: &Source, author: &Author, signals: &mut Signals) {
     let (mut reports, mut problems) = (sidecar.report(), source.problems());
     let mut told: Option<Report> = None;
+    let mut told_problem = None;
     let mut is_ready = false;
     loop {
         let report = reports.borrow_and_update().clone();
         let problem = problems.borrow_and_update().clone();
         log(&report, told.as_ref());
+        log_problem(problem.as_ref(), told_problem.as_ref());
+        told_problem.clone_from(&problem);
         if is_ready {
             source.applied(report.applied_revision);
             source.report(author.report(&report, problem));

@@ -106,12 +106,12 @@ impl Reloader {
                 () = tokio::time::sleep(RETRY), if retry => {}
             }
             let configuration = configurations.borrow_and_update().clone();
-            retry = self.on_configuration(&configuration, retry).await;
+            retry = self.on_configuration(&configuration).await;
         }
     }
 
     /// Returns whether it is worth another try.
-    async fn on_configuration(&mut self, configuration: &Configuration, again: bool) -> bool {
+    async fn on_configuration(&mut self, configuration: &Configuration) -> bool {
         let revision = configuration.document.head.revision;
         match self.apply(configuration).await {
             Ok(report) => {
@@ -123,12 +123,11 @@ impl Reloader {
                     Refusal::Final(reason) => (reason, false),
                     Refusal::Temporary(reason) => (reason, true),
                 };
-                if !again {
-                    let report = self.report.borrow().clone();
-                    self.publish(Report {
-                        problem: Some(Problem { revision, reason }),
-                        ..report
-                    });
+                let before = self.report.borrow().clone();
+                let problem = Some(Problem { revision, reason });
+                // A refusal that is the same as at the try before is no news.
+                if before.problem != problem {
+                    self.publish(Report { problem, ..before });
                 }
                 is_temporary
             }
@@ -235,3 +234,6 @@ fn refusal(error: broker::Error) -> Refusal {
         | broker::Error::Internal => Refusal::Temporary(format!("{error}; it is tried again every second")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,7 +111,10 @@ fn an_amount_of_memory_may_be_a_number_of_bytes() {
     let limits = container
         .and_then(|one| one.resources?.limits)
         .unwrap_or_default();
-    assert_eq!(limits.get("memory").map(|amount| amount.0.as_str()), Some("4294967296"));
+    assert_eq!(
+        limits.get("memory").map(|amount| amount.0.as_str()),
+        Some("4294967296")
+    );
 }
 
 fn topic(name: &str) -> String {

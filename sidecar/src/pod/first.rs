@@ -19,23 +19,37 @@ pub(super) async fn wait(
     configurations: &mut watch::Receiver<Option<Arc<Configuration>>>,
     author: &Author,
 ) -> Arc<Configuration> {
+    let mut problems = source.problems();
     loop {
         let newest = configurations.borrow_and_update().clone();
-        match newest {
-            Some(configuration) => match check(prepared, &configuration, author) {
+        let problem = problems.borrow_and_update().clone();
+        match (newest, problem) {
+            (Some(configuration), _) => match check(prepared, &configuration, author) {
                 Ok(()) => return configuration,
                 Err(reason) => {
                     tracing::error!("cannot begin: {reason}; waiting for another configuration");
                     source.report(author.failure(Some(&configuration), &reason));
                 }
             },
-            None => tracing::warn!(
+            (None, Some(problem)) => {
+                let (revision, reason) = (problem.revision, &problem.reason);
+                tracing::error!(
+                    revision,
+                    "no configuration to begin with; the API server has one that cannot be used: {reason}"
+                );
+                source.report(author.unusable(problem));
+            }
+            (None, None) => tracing::warn!(
                 "no configuration to begin with; waiting for the API server ({})",
                 source.lacks().join("; ")
             ),
         }
-        // The sender lives as long as the source's task, which outlives this one.
-        let _ = tokio::time::timeout(REMIND, configurations.changed()).await;
+        // The senders live as long as the source's task, which outlives this one.
+        tokio::select! {
+            _ = configurations.changed() => {}
+            _ = problems.changed() => {}
+            () = tokio::time::sleep(REMIND) => {}
+        }
     }
 }
 

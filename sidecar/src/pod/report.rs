@@ -51,6 +51,14 @@ impl Author {
         }
     }
 
+    /// Nothing is in effect, because what there is never became a configuration.
+    pub(super) fn unusable(&self, problem: config::Problem) -> PodReport {
+        PodReport {
+            problem: Some(problem),
+            ..self.nothing()
+        }
+    }
+
     fn nothing(&self) -> PodReport {
         PodReport {
             format: FORMAT,
@@ -71,6 +79,16 @@ fn shortened(text: &str) -> String {
     match text.char_indices().nth(REASON_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// Writes to the log what keeps something newer from becoming a configuration, if that is new.
+pub(super) fn log_problem(problem: Option<&config::Problem>, before: Option<&config::Problem>) {
+    if problem != before
+        && let Some(problem) = problem
+    {
+        let revision = problem.revision;
+        tracing::error!(revision, "configuration not applied: {}", problem.reason);
     }
 }
 

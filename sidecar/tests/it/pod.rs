@@ -133,6 +133,55 @@ fn a_configuration_that_cannot_be_begun_with_is_reported_and_the_next_one_is_ser
 }
 
 #[test]
+fn a_newer_configuration_that_cannot_be_used_is_in_report_log_and_metrics() {
+    let runtime = in_background();
+    let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    let world = World::new(server.address());
+    let first = Documents::new(7, &[topic(1, "orders")]);
+    world.mount(&first);
+    world.mount_secrets(1, KEYS);
+    first.put(&server);
+    world.put_secrets(&server, 1, KEYS);
+    server.put("configmaps", world::object("shop-0-report", json!({})));
+    let pod = Pod::start(&world, &[]);
+    pod.until_ready();
+    assert!(pod.metric("weft_kubernetes_configuration_is_unusable 0"));
+
+    let mut newer = Documents::new(8, &[]);
+    newer.head.format += 1;
+    newer.put(&server);
+    until(|| world::reported(&server).is_some_and(|report| report.problem.is_some()));
+    assert_eq!(world::reported(&server).unwrap().revision, 7);
+    assert!(pod.metric("weft_kubernetes_configuration_is_unusable 1"));
+    Documents::new(8, &[]).put(&server);
+    until(|| world::reported(&server).is_some_and(|report| report.revision == 8 && report.problem.is_none()));
+    assert!(pod.metric("weft_kubernetes_configuration_is_unusable 0"));
+    let output = pod.stop();
+    assert_eq!(output.matches("configuration not applied").count(), 1, "{output}");
+    assert!(output.contains("format"), "{output}");
+}
+
+#[test]
+fn what_cannot_be_used_to_begin_with_is_reported_and_not_called_missing() {
+    let runtime = in_background();
+    let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    let world = World::new(server.address());
+    let mut documents = Documents::new(1, &[]);
+    documents.head.format += 1;
+    documents.put(&server);
+    world.put_secrets(&server, 1, KEYS);
+    server.put("configmaps", world::object("shop-0-report", json!({})));
+    let pod = Pod::start(&world, &[]);
+    until(|| world::reported(&server).is_some_and(|report| report.problem.is_some()));
+    let problem = world::reported(&server).unwrap().problem.unwrap();
+    assert!(problem.reason.contains("format"), "{problem:?}");
+    Documents::new(2, &[]).put(&server);
+    pod.until_ready();
+    let output = pod.stop();
+    assert!(output.contains("cannot be used"), "{output}");
+}
+
+#[test]
 fn a_volume_of_another_namespace_ends_the_process_with_the_reason() {
     let runtime = in_background();
     let server = runtime.block_on(ApiServer::start(&TaskScope::root()));

@@ -26,6 +26,7 @@ use storage::{Commit, Log, Position, Replay, StreamId, Table};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use self::command::Command;
+use self::command::Publication;
 use self::metrics::Metrics;
 use self::owner::{Owner, QUEUE_MAX};
 pub(crate) use self::read::payloads;
@@ -321,24 +322,29 @@ impl Topic {
             None => events,
         };
         let incoming = self.matched(events);
-        if !incoming.is_empty() {
-            let topic = self.route.uid;
+        if incoming.is_empty() {
+            self.route.counts.published.add(events.len());
+            events.iter().for_each(|event| self.route.show(event.json()));
+        } else {
+            let publication = self.publication(events, incoming);
             self.shared
-                .ask(|reply| Command::Publish {
-                    topic,
-                    events: incoming,
-                    reply,
-                })
+                .ask(|reply| Command::Publish { publication, reply })
                 .await?;
         }
-        self.route.counts.published.add(events.len());
         self.shared
             .metrics
             .published_in(self.shared.clock.monotonic().duration_since(begun));
-        for event in events {
-            self.route.show(event.json());
-        }
         Ok(())
+    }
+
+    fn publication(&self, events: &[Event], incoming: Vec<Incoming>) -> Publication {
+        let looked_at = if self.route.is_watched() { events } else { &[] };
+        Publication {
+            route: self.route.clone(),
+            events: incoming,
+            count: events.len(),
+            shown: looked_at.iter().map(|event| event.json().clone()).collect(),
+        }
     }
 
     /// The events that somebody wants, as they are stored.

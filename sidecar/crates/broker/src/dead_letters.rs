@@ -1,6 +1,6 @@
 //! The events that a topic holds because they could not be delivered elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use auth::{Listen, Manage, Permit};
@@ -54,6 +54,13 @@ pub enum RedriveError {
 
 /// Letters that are read and redriven together.
 const CHUNK: usize = 64;
+
+/// A letter that was named twice would have failed the second time, and its success would not be told.
+fn without_repeats(mut sequences: Vec<SequenceNumber>) -> Vec<SequenceNumber> {
+    let mut seen = HashSet::new();
+    sequences.retain(|sequence| seen.insert(*sequence));
+    sequences
+}
 
 type Letter = (SequenceNumber, Header, Bytes);
 
@@ -112,7 +119,7 @@ impl DeadLetters {
         what: Redrive,
     ) -> Result<Vec<(SequenceNumber, Result<(), RedriveError>)>, Error> {
         let sequences = match what {
-            Redrive::Sequences(sequences) => sequences,
+            Redrive::Sequences(sequences) => without_repeats(sequences),
             Redrive::All => self.sequences(0, usize::MAX).await?,
         };
         let mut results = Vec::with_capacity(sequences.len());

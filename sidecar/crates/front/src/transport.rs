@@ -133,6 +133,11 @@ impl Transport {
         match self.waiting {
             Waiting::ForRequest if self.timeouts.idle > REST_AFTER => {
                 self.phase.rest(!self.blocked);
+                if self.blocked {
+                    // hyper does not read again when the answer is out: the clock goes on by itself.
+                    self.read_timer.stop();
+                    ready!(self.read_timer.poll(cx, patience));
+                }
                 Poll::Pending
             }
             // Reads as an end of file: hyper closes an idle connection without complaint.

@@ -41,6 +41,8 @@ pub(super) struct Follower {
     pub(super) reach: Reach,
     /// The same for `/metrics`.
     pub(super) answers: Gauge,
+    /// Whether there is a [`Mirror::problem`], for `/metrics`.
+    pub(super) is_unusable: Gauge,
     /// A head has come from the API server.
     pub(super) has_heard: bool,
     /// Fields that were spoken of already.
@@ -248,6 +250,7 @@ impl Follower {
             is_new
         });
         let problem = self.mirror.problem();
+        self.is_unusable.set(i64::from(problem.is_some()));
         self.problem.send_if_modified(|present| {
             let is_new = *present != problem;
             *present = problem;

@@ -233,6 +233,9 @@ impl Mirror {
             configuration: Arc::new(with_keys(document, keys)),
         });
         self.document_problem = None;
+        // Shards for an older document may still come; it must not replace this one.
+        let revision = self.revision();
+        self.coming.take_if(|coming| coming.head.revision < revision);
         Ok(())
     }
 

@@ -80,6 +80,7 @@ impl Source {
             mirror,
             reach: Reach::default(),
             answers: answers(registry),
+            is_unusable: is_unusable(registry),
             has_heard: false,
             told: Unknown::new(),
             configuration,
@@ -152,6 +153,14 @@ fn answers(registry: &Registry) -> Gauge {
     registry.part("kubernetes").register(
         "api_server_answers",
         "1 while the configuration is followed at the API server, 0 while it cannot be asked",
+        Gauge::default(),
+    )
+}
+
+fn is_unusable(registry: &Registry) -> Gauge {
+    registry.part("kubernetes").register(
+        "configuration_is_unusable",
+        "1 while the API server has a configuration or a Secret that cannot be used, so that older ones stay, else 0",
         Gauge::default(),
     )
 }

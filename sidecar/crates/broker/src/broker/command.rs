@@ -1,10 +1,14 @@
 //! What callers ask the owner to do.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use model::{SequenceNumber, Timestamp, Uid};
 use storage::Commit;
 use tokio::sync::oneshot;
 
 use super::returned::Batch;
+use super::routes::TopicRoute;
 use crate::configuration::{DeletionConfig, TopicConfig};
 use crate::topics::effects::{Place, ReceiverId};
 use crate::topics::engine::{Incoming, Redriven, Settlement};
@@ -16,10 +20,21 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<(T, Option<Commit>), Error>>;
 /// None: nothing came for as long as the receiver was willing to wait.
 pub(crate) type ReceiveReply = oneshot::Sender<Result<Option<Batch>, Error>>;
 
+/// Events of one request. What became of them is counted and shown by the owner, for the client may leave before it is
+/// known.
+pub(crate) struct Publication {
+    pub(crate) route: Arc<TopicRoute>,
+    /// Those that somebody wants, as they are stored.
+    pub(crate) events: Vec<Incoming>,
+    /// How many there are, wanted or not.
+    pub(crate) count: usize,
+    /// All of them, if somebody looks at the topic.
+    pub(crate) shown: Vec<Bytes>,
+}
+
 pub(crate) enum Command {
     Publish {
-        topic: Uid,
-        events: Vec<Incoming>,
+        publication: Publication,
         reply: Reply<()>,
     },
     Receive {

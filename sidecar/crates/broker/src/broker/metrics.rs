@@ -102,7 +102,7 @@ const GAUGES: [(&str, &str, Read); 2] = [
     ),
     (
         "events_in_flight",
-        "Events that were delivered and are not settled",
+        "Events that were delivered and are not settled, and those that wait to be moved to the dead letters",
         |counts| counts.in_flight.value(),
     ),
 ];

@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use storage::{Class, Commit, Full, Log, Record, Reservation, StreamId};
 use tokio::sync::mpsc;
 
-use super::command::{Command, ReceiveReply, Reply};
+use super::command::{Command, Publication, ReceiveReply, Reply};
 use super::read;
 use super::returned::{Batch, Return, Returned};
 use super::routes::{Routes, TopicRoute};
@@ -96,11 +96,9 @@ impl Owner {
 
     fn handle(&mut self, command: Command, now: Timestamp) {
         match command {
-            Command::Publish { topic, events, reply } => {
-                let bytes = Engine::publish_bytes(&events);
-                self.answer(reply, Class::Publish, topic, bytes, |engine| {
-                    engine.publish(topic, events, now)
-                });
+            Command::Publish { publication, reply } => {
+                let published = self.publish(publication, now);
+                let _ = reply.send(published.map(|commit| ((), commit)));
             }
             Command::Receive {
                 place,
@@ -155,6 +153,29 @@ impl Owner {
                 self.answer(reply, Class::Settle, uid, bytes, |engine| engine.purge(uid, now));
             }
         }
+    }
+
+    fn publish(&mut self, publication: Publication, now: Timestamp) -> Result<Option<Commit>, Error> {
+        let Publication {
+            route,
+            events,
+            count,
+            shown,
+        } = publication;
+        let bytes = Engine::publish_bytes(&events);
+        let room = self.reserve(Class::Publish, route.uid, bytes).map_err(refused)?;
+        self.engine.publish(route.uid, events, now)?;
+        let commit = self.flush(room);
+        route.counts.published.add(count);
+        for event in shown {
+            match &commit {
+                Some(commit) => self
+                    .after
+                    .push_back((commit.clone(), After::Show(route.clone(), event))),
+                None => route.show(&event),
+            }
+        }
+        Ok(commit)
     }
 
     /// Reserves, lets the machine act, appends, replies. Callers that are gone are nobody's trouble: what they asked for

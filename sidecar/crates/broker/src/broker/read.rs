@@ -8,31 +8,32 @@ use storage::{Log, ReadError, StreamId};
 pub(crate) const READ_BYTES_MAX: ByteCount = ByteCount::mib(4);
 
 /// The records of the first of these events, as many as [`READ_BYTES_MAX`] allows and one at least; None for one that
-/// is not there (any more) or damaged, which is logged. None for all if the disk refuses, which may pass.
+/// is not there (any more) or damaged, which is logged. Ends before an event that the disk refuses, which may pass; None
+/// for all if that is the first one.
 pub(crate) async fn payloads(
     log: &dyn Log,
     topic: Uid,
     sequences: &[u64],
 ) -> Option<Vec<Option<(Timestamp, Bytes)>>> {
     let numbers: Vec<SequenceNumber> = sequences.iter().copied().map(SequenceNumber::new).collect();
-    match log.read(StreamId(topic), numbers.clone(), READ_BYTES_MAX).await {
-        Ok(payloads) => return Some(payloads),
-        Err(error @ ReadError::Io { .. }) => {
-            tracing::error!(%error, "read events");
-            return None;
-        }
-        // One damaged record must not keep the others from their receivers.
-        Err(ReadError::Damaged { .. }) => (),
+    // One record that cannot be read must not keep those before it from their receivers, nor a damaged one those behind.
+    if let Ok(payloads) = log.read(StreamId(topic), numbers.clone(), READ_BYTES_MAX).await {
+        return Some(payloads);
     }
     let mut payloads: Vec<Option<(Timestamp, Bytes)>> = Vec::with_capacity(numbers.len());
     let mut bytes = 0;
     for number in numbers {
-        let read = log.read(StreamId(topic), vec![number], READ_BYTES_MAX).await;
-        let payload = read.unwrap_or_else(|error| {
-            tracing::error!(%error, "an event is lost");
-            Vec::new()
-        });
-        let payload = payload.into_iter().next().flatten();
+        let payload = match log.read(StreamId(topic), vec![number], READ_BYTES_MAX).await {
+            Ok(read) => read.into_iter().next().flatten(),
+            Err(error @ ReadError::Io { .. }) => {
+                tracing::error!(%error, "read events");
+                return (!payloads.is_empty()).then_some(payloads);
+            }
+            Err(error @ ReadError::Damaged { .. }) => {
+                tracing::error!(%error, "an event is lost");
+                None
+            }
+        };
         bytes += payload.as_ref().map_or(0, |(_, record)| record.len() as u64);
         if bytes > READ_BYTES_MAX.get() && !payloads.is_empty() {
             break;
@@ -41,3 +42,6 @@ pub(crate) async fn payloads(
     }
     Some(payloads)
 }
+
+#[cfg(test)]
+mod tests;

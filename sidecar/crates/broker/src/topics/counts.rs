@@ -48,6 +48,6 @@ pub(crate) struct SubscriptionCounts {
     pub(crate) dead_lettered: Counter,
     /// Events that somebody still has to receive or settle.
     pub(crate) backlog: Gauge,
-    /// Of these, the ones that were delivered at least once.
+    /// Of these, the ones that were delivered at least once or wait to be moved to the dead letters.
     pub(crate) in_flight: Gauge,
 }

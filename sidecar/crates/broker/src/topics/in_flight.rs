@@ -1,4 +1,5 @@
-//! The events of a subscription that were delivered at least once and are not settled.
+//! The events of a subscription that were delivered at least once and are not settled, and expired ones on their way to the dead
+//! letters.
 
 use std::collections::VecDeque;
 

@@ -106,14 +106,37 @@ impl Runs {
         if !self.contains(number) {
             return false;
         }
-        // Rare: only single dead letters are taken out of the middle.
-        let kept: Vec<Range<u64>> = self.ranges().collect();
-        *self = Self::default();
-        for range in kept {
-            self.push_range(range.start..number.clamp(range.start, range.end));
-            self.push_range((number + 1).clamp(range.start, range.end)..range.end);
-        }
+        self.cut(number..number + 1);
         true
+    }
+
+    /// Takes out the first `count` of the numbers from `limit` on.
+    pub(crate) fn take_from(&mut self, limit: u64, count: usize) -> Vec<u64> {
+        if self.first().is_none_or(|first| first >= limit) {
+            return std::iter::from_fn(|| self.pop_first()).take(count).collect();
+        }
+        let ranges = self.ranges().filter(|range| range.end > limit);
+        let numbers = ranges.flat_map(|range| range.start.max(limit)..range.end);
+        let taken: Vec<u64> = numbers.take(count).collect();
+        if let (Some(first), Some(last)) = (taken.first(), taken.last()) {
+            self.cut(*first..last + 1);
+        }
+        taken
+    }
+
+    /// Forgets a range. Looks at every run, which is fine for what is rare: little is taken out of the middle.
+    fn cut(&mut self, range: Range<u64>) {
+        let runs = std::mem::take(self);
+        for kept in runs.ranges() {
+            self.push_range(kept.start..range.start.clamp(kept.start, kept.end));
+            self.push_range(range.end.clamp(kept.start, kept.end)..kept.end);
+        }
+    }
+
+    /// The first number that is not less than `limit`.
+    pub(crate) fn first_from(&self, limit: u64) -> Option<u64> {
+        let mut ranges = self.ranges().filter(|range| range.end > limit);
+        ranges.next().map(|range| range.start.max(limit))
     }
 
     pub(crate) fn contains(&self, number: u64) -> bool {
@@ -237,6 +260,7 @@ mod tests {
         Pop,
         PopBelow(u64, u64),
         Remove(usize),
+        TakeFrom(u64, usize),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -245,6 +269,7 @@ mod tests {
             2 => Just(Step::Pop),
             1 => (0..40_u64, 1..5_u64).prop_map(|(limit, count)| Step::PopBelow(limit, count)),
             1 => (0..20_usize).prop_map(Step::Remove),
+            1 => (0..40_u64, 0..5_usize).prop_map(|(limit, count)| Step::TakeFrom(limit, count)),
         ]
     }
 
@@ -269,6 +294,12 @@ mod tests {
                     Step::Remove(nth) => {
                         let number = set.iter().nth(nth).copied().unwrap_or(0);
                         prop_assert_eq!(runs.remove(number), set.remove(&number));
+                    }
+                    Step::TakeFrom(limit, count) => {
+                        prop_assert_eq!(runs.first_from(limit), set.range(limit..).next().copied());
+                        let expected: Vec<u64> = set.range(limit..).copied().take(count).collect();
+                        prop_assert_eq!(&runs.take_from(limit, count), &expected);
+                        set.retain(|number| !expected.contains(number));
                     }
                 }
                 prop_assert_eq!(runs.iter().collect::<Vec<_>>(), set.iter().copied().collect::<Vec<_>>());

@@ -28,7 +28,8 @@ pub(crate) const DISPOSED_MAX: usize = 1024;
 /// Deadlines are rounded up to this, so that many of them are met by one scan.
 const DEADLINE_STEP: Duration = Duration::from_millis(100);
 
-/// Sequences of slots are all less than those pending: events are delivered for the first time in their order.
+/// Events are delivered for the first time in their order, except that expired ones which still wait for their place in
+/// the dead letters are passed over.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) uid: Uid,
@@ -174,12 +175,10 @@ impl Subscription {
         let expired_below = times.expired_below(now, rules.time_to_live, u64::MAX);
         let mut taken = Vec::new();
         self.take_ready(max, deadline, expired_below, rules, now, &mut taken);
-        while taken.len() < max && self.in_flight.len() < IN_FLIGHT_MAX {
-            // Expired events at the front wait for their wake-up; those behind them are younger.
-            let Some(sequence) = self.pending.first().filter(|first| *first >= expired_below) else {
-                break;
-            };
-            self.pending.pop_first();
+        let room = IN_FLIGHT_MAX.saturating_sub(self.in_flight.len());
+        // Expired events that the dead letters have no room for must not keep younger ones from their receivers.
+        let fresh = self.pending.take_from(expired_below, room.min(max - taken.len()));
+        for sequence in fresh {
             let mut slot = Slot::new(sequence, State::Locked);
             slot.deadline = deadline;
             slot.attempted = seconds(now);
@@ -190,6 +189,8 @@ impl Subscription {
                 delivery_count: 1,
             });
         }
+        // A time to live that was made longer lets passed over events live again, among those delivered since.
+        taken.sort_unstable_by_key(|delivered| delivered.sequence);
         if !taken.is_empty() {
             self.wake_at(deadline);
             self.counts.delivered.add(taken.len());
@@ -367,7 +368,8 @@ impl Subscription {
         self.expire_pending(expired_below, room, now, rules, &mut disposed);
         self.in_flight.compact();
         // Events that expired but cannot be parked yet wait for the parked ones, not for the clock.
-        let oldest = oldest.or_else(|| self.pending.first().filter(|first| *first >= expired_below));
+        let oldest = [oldest, self.pending.first_from(expired_below)];
+        let oldest = oldest.into_iter().flatten().min();
         if let Some(enqueued) = oldest.and_then(|oldest| times.of(oldest)) {
             self.wake_at(enqueued + rules.time_to_live);
         }

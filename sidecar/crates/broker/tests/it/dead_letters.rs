@@ -97,6 +97,20 @@ async fn dead_letters_are_listed_shown_and_redriven() {
 }
 
 #[tokio::test]
+async fn a_letter_that_is_named_twice_is_redriven_once_and_told_so() {
+    let fixture = Fixture::new().await;
+    fixture.publish(1).await;
+    assert_eq!(reject_all(&fixture.broker).await, 1);
+    fixture.log_settled().await;
+    let letters = fixture.broker.dead_letters("dead").expect("it is declared");
+    let sequence = letters.list(&Permit::internal(), 1, None).await.unwrap()[0].sequence;
+    let twice = Redrive::Sequences(vec![sequence, sequence]);
+    let results = letters.redrive(&Permit::internal(), twice).await.unwrap();
+    assert_eq!(results, [(sequence, Ok(()))]);
+    assert_eq!(fixture.receive(10).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_tail_shows_the_dead_letters_of_its_topic_and_what_is_redriven_to_it() {
     let fixture = Fixture::new().await;
     let dead = fixture.broker.topic("dead").expect("it is declared");

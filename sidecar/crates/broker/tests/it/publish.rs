@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use auth::Permit;
 use broker::*;
+use futures_util::FutureExt;
 use model::ByteCount;
 use storage::Log;
 use storage::memory::Store;
@@ -191,4 +192,19 @@ async fn a_stopped_broker_says_so() {
             .await
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn what_was_published_by_a_client_that_did_not_wait_is_counted_and_shown() {
+    let fixture = Fixture::new().await;
+    let (topic, permit) = (fixture.orders(), Permit::internal());
+    let mut tail = topic.tail(&Permit::internal());
+    let one = [event(1)];
+    let mut publishing = Box::pin(topic.publish(&permit, &one, TraceContext::default()));
+    assert!(publishing.as_mut().now_or_never().is_none(), "it is on its way");
+    drop(publishing);
+    let shown = tokio::time::timeout(Duration::from_secs(10), tail.next()).await;
+    assert!(matches!(shown, Ok(Some(Tailed::Event(shown))) if shown == *one[0].json()));
+    let line = r#"weft_topics_events_published_total{topic="orders"} 1"#;
+    assert!(fixture.registry.encode().lines().any(|each| each == line));
 }

@@ -238,6 +238,32 @@ async fn a_connection_that_rests_is_closed_after_its_time_too() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_answer_was_read_slowly_is_closed_after_its_time_too() {
+    let limits = Limits {
+        idle_timeout: Duration::from_secs(3),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let mut publisher = world.client().await;
+    for _ in 0..4 {
+        let response = publisher
+            .call("POST", PUBLISH, &[BATCH], batch_of(MIB - 100))
+            .await;
+        assert_eq!(response.status, 200);
+    }
+    // So little room at the client that the answer has to wait for it.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let stream = socket.connect(world.address).await.unwrap();
+    let mut slow = Client::over(stream).with_key(ROOT);
+    slow.send(slow.request("POST", &receive("billing", 4), &[], ""))
+        .await;
+    tokio::time::sleep(A_WHILE).await;
+    assert!(slow.response().await.body.len() > 3 * MIB);
+    assert!(slow.is_closed().await);
+}
+
+#[tokio::test]
 async fn an_idle_timeout_does_not_end_a_long_poll() {
     let limits = Limits {
         idle_timeout: Duration::from_millis(200),

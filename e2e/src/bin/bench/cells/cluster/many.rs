@@ -58,6 +58,7 @@ pub(super) fn ten_thousand(stage: &Stage) -> anyhow::Result<Vec<Row>> {
         "10,000 Topics, operator started cold → all Ready",
         AIM_TEN_THOUSAND,
     )];
+    wait_for_secrets(stage, cold.process)?;
     thread::sleep(SETTLE);
     rows.push(memory(cold.process)?);
     let times = topic::apply_and_publish(stage, &space, ONE_MORE)?;
@@ -77,6 +78,21 @@ pub(super) fn ten_thousand(stage: &Stage) -> anyhow::Result<Vec<Row>> {
     });
     stage.leave(space)?;
     Ok(rows)
+}
+
+/// Every Topic has a Secret for its programs, which is written behind the statuses.
+fn wait_for_secrets(stage: &Stage, process: Process) -> anyhow::Result<()> {
+    let start = Instant::now();
+    until("the operator to have written everything", AT_MOST, || {
+        let waiting = process.metrics()?.queue();
+        anyhow::ensure!(waiting == 0.0, "{waiting} writes wait");
+        Ok(())
+    })?;
+    stage.say(format!(
+        "the last Secret for programs was written {} later",
+        readable(start.elapsed())
+    ));
+    Ok(())
 }
 
 fn memory(process: Process) -> anyhow::Result<Row> {

@@ -122,6 +122,19 @@ fn revisions_never_go_back() {
 }
 
 #[test]
+fn an_older_document_whose_shards_come_late_does_not_replace_a_newer_one() {
+    let mut mirror = mirror();
+    let late = document_pieces(8, &[topic(1, "orders"), topic(2, "bills")]);
+    mirror.on_head(&late.head_json);
+    let newest = document_pieces(9, &[topic(1, "purchases"), topic(2, "bills")]);
+    mirror.offer(newest).unwrap();
+    assert!(mirror.missing().is_empty(), "nobody needs its shards any more");
+    mirror.on_shard(2, late.shards[2].clone()).unwrap();
+    assert_eq!(names(&mirror), ["purchases", "bills"]);
+    assert_eq!(mirror.problem(), None);
+}
+
+#[test]
 fn a_document_that_cannot_be_used_leaves_the_one_before() {
     let mut mirror = mirror();
     assert_eq!(mirror.on_head(b"{}"), Heard::Unusable);

@@ -6,6 +6,7 @@ use model::Uid;
 
 use super::harness::*;
 use crate::RedriveError;
+use crate::topics::effects::Answer;
 use crate::topics::engine::Settlement::*;
 
 fn queue() -> Harness {
@@ -100,6 +101,63 @@ fn dead_letters_wait_for_a_topic_that_is_not_there() {
     queue.configure();
     assert_eq!(reasons(&queue), [(1, String::from("Rejected"))]);
     assert_eq!(queue.engine.stream(ORDERS).unwrap().live, 0);
+}
+
+#[test]
+fn expired_events_that_cannot_be_moved_keep_no_fresh_one_from_its_receiver() {
+    let mut queue = queue();
+    let dead = queue.topics.remove(1);
+    queue.configure();
+    for _ in 0..300 {
+        queue.publish("a");
+    }
+    queue.advance(DAY);
+    let waiting = queue.wait(BILLING, 1, MINUTE).unwrap();
+    let fresh = [queue.publish("a"), queue.publish("a")];
+    assert!(
+        matches!(queue.answer(waiting), Some(Answer::Events(events)) if queue.ids(&events) == fresh[..1])
+    );
+    queue.restart();
+    let delivered = queue.receive(BILLING, 10);
+    assert_eq!(queue.ids(&delivered), fresh[1..]);
+    queue.settle(BILLING, Acknowledge, delivered[0]).unwrap();
+    queue.advance(DAY);
+    queue.topics.push(dead);
+    queue.configure();
+    queue.advance(Duration::ZERO);
+    let moved: Vec<u64> = queue.letters().into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(moved, (1..=301).collect::<Vec<u64>>());
+    assert_eq!(queue.engine.stream(ORDERS).unwrap().live, 0);
+}
+
+#[test]
+fn events_that_live_again_are_received_among_those_that_overtook_them() {
+    let mut queue = queue();
+    queue.topics.remove(1);
+    queue.configure();
+    for _ in 0..300 {
+        queue.publish("a");
+    }
+    queue.advance(DAY);
+    let fresh = queue.publish("a");
+    let overtook = queue.receive(BILLING, 10);
+    queue
+        .settle(
+            BILLING,
+            Release {
+                delay: Duration::ZERO,
+            },
+            overtook[0],
+        )
+        .unwrap();
+    queue.topics[0].subscriptions[0].time_to_live = Some(2 * DAY);
+    queue.configure();
+    let received = queue.receive(BILLING, 100);
+    assert_eq!(queue.ids(&received), (257..=fresh).collect::<Vec<u64>>());
+    queue.restart();
+    queue.advance(DAY);
+    let received = queue.receive(BILLING, 100);
+    assert_eq!(queue.ids(&received), [fresh], "the others have expired again");
 }
 
 #[test]

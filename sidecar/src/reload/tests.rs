@@ -1,0 +1,100 @@
+use auth::Keys;
+use broker::DeletionPolicy;
+use config::{Digest, Document, Head, NamespaceIdentity, SHARD_COUNT, Secrets, Settings, Topic};
+use runtime::Clock;
+use runtime::metrics::Registry;
+use storage::embedded::{self, Options};
+use tempfile::TempDir;
+
+use super::*;
+
+const CAPACITY: ByteCount = ByteCount::mib(16);
+
+fn configuration(revision: u64, topics: Vec<Topic>) -> Configuration {
+    let head = Head {
+        format: config::FORMAT,
+        namespace: NamespaceIdentity {
+            name: "shop".into(),
+            uid: "n".into(),
+        },
+        revision,
+        settings: Settings {
+            storage_capacity_bytes: CAPACITY.get(),
+            deletion_policy: config::DeletionPolicy::Retain,
+            deletion_grace_seconds: 0,
+            authorization_rules: Vec::new(),
+        },
+        shards: [Digest::of(b""); SHARD_COUNT],
+    };
+    let secrets = Secrets {
+        rules: Vec::new(),
+        certificate_pem: String::new(),
+        private_key_pem: String::new(),
+    };
+    Configuration {
+        document: Document { head, topics },
+        secrets,
+        secrets_revision: 1,
+    }
+}
+
+fn topic() -> Topic {
+    Topic {
+        uid: "00000000-0000-4000-8000-000000000001".into(),
+        name: "orders".into(),
+        resource_name: "orders".into(),
+        retention_seconds: 86_400,
+        dead_letter_target: false,
+        subscriptions: Vec::new(),
+    }
+}
+
+/// Revision 1 is in effect, and the broker takes no change: it is stopped.
+async fn reloader(folder: &TempDir, scope: &TaskScope) -> Reloader {
+    let (clock, registry) = (Clock::system(), Registry::default());
+    let options = Options {
+        capacity: CAPACITY,
+        ..Options::default()
+    };
+    let opened = embedded::open(folder.path(), options, scope, &clock, &registry);
+    let (log, table, replay) = opened.unwrap();
+    let brokers = scope.child("broker");
+    let broker = Broker::start(log.clone(), table, replay, clock, &brokers, &registry).unwrap();
+    assert!(brokers.shutdown(Duration::from_secs(10)).await.is_empty());
+    let first = Report::on(&configuration(1, Vec::new()), Vec::new());
+    Reloader {
+        broker,
+        authorizer: Authorizer::new(&Keys { rules: Vec::new() }),
+        certificate: None,
+        metrics: ConfigurationMetrics::register(&registry, &first),
+        report: watch::Sender::new(first),
+        log,
+        capacity: CAPACITY,
+        namespace_uid: "n".into(),
+        topics: Vec::new(),
+        deletion: DeletionConfig {
+            policy: DeletionPolicy::Retain,
+            grace: Duration::ZERO,
+        },
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_once_and_another_one_right_after_it_too() {
+    let (folder, scope) = (tempfile::tempdir().unwrap(), TaskScope::root());
+    let mut reloader = reloader(&folder, &scope).await;
+    let mut reports = reloader.report.subscribe();
+    let revision = |report: &Report| report.problem.as_ref().map(|problem| problem.revision);
+
+    let waits = configuration(2, vec![topic()]);
+    assert!(reloader.on_configuration(&waits).await, "it is tried again");
+    assert_eq!(revision(&reports.borrow_and_update()), Some(2));
+    assert!(reloader.on_configuration(&waits).await);
+    assert!(!reports.has_changed().unwrap(), "nothing is new");
+
+    let mut foreign = configuration(3, vec![topic()]);
+    foreign.document.head.namespace.uid = "another".into();
+    assert!(!reloader.on_configuration(&foreign).await, "it cannot change");
+    assert_eq!(revision(&reports.borrow_and_update()), Some(3));
+    scope.shutdown(Duration::from_secs(10)).await;
+}
