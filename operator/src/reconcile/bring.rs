@@ -63,9 +63,10 @@ pub(super) async fn bring(
         let applied = applier.apply(state, Assume::SameVersion).await;
         brought.wrote_state |= applied == Ok(Applied::Written);
         brought.note(&state_name(state), state.kind, applied)?;
-    }
-    if brought.is_stopped() {
-        return Ok(brought);
+        // The next one follows from it: a certificate of an authority that was not written is trusted by nobody.
+        if brought.is_stopped() {
+            return Ok(brought);
+        }
     }
     let floor = around.report.as_ref().map_or(0, |report| report.revision);
     let parts = apply_all(applier, &decided.parts);
