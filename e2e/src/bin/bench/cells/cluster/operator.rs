@@ -149,7 +149,8 @@ impl Metrics {
             let (labels, value) = rest.rsplit_once(' ')?;
             (labels.is_empty() || labels.starts_with('{')).then(|| value.parse::<f64>().ok())?
         });
-        values.sum()
+        // A sum of nothing is -0.
+        values.sum::<f64>() + 0.0
     }
 }
 
