@@ -15,7 +15,7 @@ use e2e::{
     toolbox,
 };
 
-use crate::harness;
+use crate::{fixture, harness};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -39,7 +39,7 @@ fn the_quickstart_becomes_ready_and_its_program_runs_in_a_pod_and_on_the_host() 
 fn a_client_of_the_host_reaches_the_service_by_its_address() {
     let _together = harness::together();
     let space = quickstart("host");
-    let mut client = space.event_grid("shop").expect("a connection over TLS");
+    let mut client = fixture::connect(&space);
     client
         .publish("orders", &[event("first")])
         .expect("a ready topic takes events");
