@@ -25,8 +25,7 @@ pub fn next(stateful_set: &StatefulSet, pods: &[&Pod]) -> Option<Victim> {
     if status.observed_generation < stateful_set.metadata.generation {
         return None;
     }
-    let newest = status.update_revision.as_deref()?;
-    let is_outdated = |pod: &&&Pod| revision(pod).is_some_and(|revision| revision != newest);
+    let is_outdated = |pod: &&&Pod| is_outdated(stateful_set, pod);
     if pods.iter().any(|pod| pod.metadata.deletion_timestamp.is_some()) {
         return None;
     }

@@ -68,7 +68,7 @@ fn a_pod_that_waits_for_approval_keeps_its_template_to_the_last_field() {
 }
 
 #[test]
-#[ignore = "needs a cluster"]
+#[ignore = "needs a cluster; `cargo run -p e2e -- test`, and so `make test`, runs it on one"]
 fn golden_objects_are_in_effect_once_they_are_applied() {
     let mut pairs = Vec::new();
     for case in CASES {

@@ -29,6 +29,6 @@ fn is_mounted_somewhere(folder: &str) -> bool {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut mounts =
         processes.filter_map(|process| fs::read_to_string(process.path().join("mountinfo")).ok());
-    // 36 35 98:0 /root/in/its/file/system /mounted/here …
+    // 36 35 98:0 /within/its/file/system /mounted/here …
     mounts.any(|text| text.lines().any(|line| line.split(' ').nth(4) == Some(folder)))
 }
