@@ -57,11 +57,12 @@ impl Local {
     pub(crate) fn open(args: &Dev) -> Result<Self, Failure> {
         let folder = DataFolder::open(&args.data.data)?;
         let state = State::load(&folder.state_file())?;
-        let watch = Watch::new().map_err(|cause| Failure::machine("watch the manifests", cause))?;
+        let discovery = Discovery::new(&args.dir, folder.path());
+        let watch = Watch::new(&discovery).map_err(|cause| Failure::machine("watch the manifests", cause))?;
         Ok(Self {
             listen: args.listen,
             port_base: args.port_base,
-            discovery: Discovery::new(&args.dir, folder.path()),
+            discovery,
             folder,
             state,
             watch,

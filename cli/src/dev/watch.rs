@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
+
+use crate::manifest::Discovery;
 
 /// An editor saves in several steps (write, rename, remove); what they leave counts.
 const QUIET: Duration = Duration::from_millis(100);
@@ -23,12 +25,14 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new() -> notify::Result<Self> {
+    /// Of files, only those that `discovery` reads count when they are written.
+    pub(crate) fn new(discovery: &Discovery) -> notify::Result<Self> {
         let changed = Arc::new(Notify::new());
         let bell = changed.clone();
+        let discovery = discovery.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // An error means that events were lost, so it is a reason to look, too.
-            if event.is_ok_and(|event| !is_change(&event.kind)) {
+            if event.is_ok_and(|event| !is_change(&discovery, &event)) {
                 return;
             }
             bell.notify_one();
@@ -93,10 +97,15 @@ impl Changes {
     }
 }
 
-/// Reading a file is no change; otherwise our own reading would wake us for ever.
-fn is_change(kind: &EventKind) -> bool {
-    match kind {
-        EventKind::Access(access) => *access == AccessKind::Close(AccessMode::Write),
+/// Reading a file is no change; otherwise our own reading would wake us for ever. Nor is it one when a file that no
+/// manifest is grows, which may be our own output. What comes, goes or changes its name may be a folder of manifests.
+fn is_change(discovery: &Discovery, event: &Event) -> bool {
+    match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+        | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => {
+            event.paths.is_empty() || event.paths.iter().any(|path| discovery.is_read(path))
+        }
+        EventKind::Access(_) => false,
         _ => true,
     }
 }
@@ -104,24 +113,63 @@ fn is_change(kind: &EventKind) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write;
 
     use super::*;
+
+    fn changes(root: &Path) -> (Watch, Changes) {
+        let discovery = Discovery::new(root, Path::new("nowhere"));
+        let mut watch = Watch::new(&discovery).unwrap();
+        discovery.walk(|folder| watch.add(folder)).unwrap();
+        let changes = watch.changes();
+        (watch, changes)
+    }
+
+    async fn is_quiet(changes: &mut Changes) -> bool {
+        let quiet = tokio::time::timeout(Duration::from_millis(300), changes.next()).await;
+        quiet.is_err()
+    }
+
+    async fn comes(changes: &mut Changes) {
+        let change = tokio::time::timeout(Duration::from_secs(5), changes.next());
+        change.await.expect("a change");
+    }
 
     #[tokio::test]
     async fn a_rename_over_a_file_is_a_change_and_reading_is_none() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a.yaml");
         fs::write(&file, "1").unwrap();
-        let mut watch = Watch::new().unwrap();
-        watch.add(dir.path());
-        let mut changes = watch.changes();
+        let (_watch, mut changes) = changes(dir.path());
         fs::read_to_string(&file).unwrap();
-        let quiet = tokio::time::timeout(Duration::from_millis(300), changes.next()).await;
-        assert!(quiet.is_err(), "reading is no change");
+        assert!(is_quiet(&mut changes).await, "reading is no change");
         fs::write(dir.path().join(".a.swp"), "2").unwrap();
         fs::rename(dir.path().join(".a.swp"), &file).unwrap();
-        tokio::time::timeout(Duration::from_secs(5), changes.next())
-            .await
-            .expect("a rename is a change");
+        comes(&mut changes).await;
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_manifest_may_grow_unnoticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = fs::File::create(dir.path().join("out.log")).unwrap();
+        fs::write(dir.path().join("a.json"), "1").unwrap();
+        let (_watch, mut changes) = changes(dir.path());
+        log.write_all(b"a mistake").unwrap();
+        drop(log);
+        assert!(is_quiet(&mut changes).await);
+        fs::write(dir.path().join("a.json"), "2").unwrap();
+        comes(&mut changes).await;
+        fs::create_dir(dir.path().join("more")).unwrap();
+        comes(&mut changes).await;
+    }
+
+    #[tokio::test]
+    async fn the_file_that_was_named_counts_whatever_its_name_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("all.manifest");
+        fs::write(&file, "1").unwrap();
+        let (_watch, mut changes) = changes(&file);
+        fs::write(&file, "2").unwrap();
+        comes(&mut changes).await;
     }
 }

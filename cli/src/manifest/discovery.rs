@@ -39,6 +39,12 @@ impl Discovery {
         &self.root
     }
 
+    /// Whether a walk would read a visible file of this name.
+    pub(crate) fn is_read(&self, path: &Path) -> bool {
+        let name = path.file_name().map_or(&b""[..], |name| name.as_encoded_bytes());
+        !name.starts_with(b".") && is_manifest(path) || path.file_name() == self.root.file_name()
+    }
+
     /// Walks. `enter` is called for each folder before it is read, so that a watch set there misses nothing.
     /// Hidden files and folders are left out, and links to folders are not followed.
     pub(crate) fn walk(&self, mut enter: impl FnMut(&Path)) -> io::Result<Found> {
