@@ -8,8 +8,9 @@ use model::Timestamp;
 use crate::key_ring::{KeyRing, Match};
 use crate::keys::Right;
 use crate::permit::{Listen, Manage, Permit, Send};
-use crate::sas::Token;
-use crate::{Credential, Error, Keys, Resource};
+use crate::sas::scope::Scope;
+use crate::sas::{Token, service_bus};
+use crate::{Credential, Error, Grant, Keys, Resource};
 
 /// Turns credentials into permits. Cheap to clone; clones share the keys, which are replaced while requests run.
 #[derive(Clone, Debug)]
@@ -68,6 +69,42 @@ impl Authorizer {
             .map(|()| Permit::granted())
     }
 
+    /// What a SAS token of the Service Bus family allows: `SharedAccessSignature sr=…&sig=…&se=…&skn=…`.
+    ///
+    /// # Errors
+    /// `MalformedSignature`, `BadSignatureOfRule`, `Expired`.
+    pub fn grant(&self, token: &str, now: Timestamp) -> Result<Grant, Error> {
+        let token = service_bus::Token::parse(token)?;
+        let keys = self.0.load();
+        let signer = keys.find_text_signer(&token.rule, &token.signed(), &token.signature);
+        let Some(Match { rule, rights }) = signer else {
+            return Err(Error::BadSignatureOfRule(token.rule));
+        };
+        token.must_be_alive(now)?;
+        Ok(Grant {
+            rule: rule.to_owned(),
+            rights,
+            scope: token.scope,
+            expires: token.expires,
+        })
+    }
+
+    /// What a rule allows to whoever shows one of its keys, in all of the Namespace and for as long as its connection
+    /// lasts.
+    ///
+    /// # Errors
+    /// `WrongKey`, also when there is no such rule.
+    pub fn grant_for_key(&self, rule: &str, key: &str) -> Result<Grant, Error> {
+        let keys = self.0.load();
+        let Match { rule, rights } = keys.find_key_of(rule, key).ok_or(Error::WrongKey)?;
+        Ok(Grant {
+            rule: rule.to_owned(),
+            rights,
+            scope: Scope::NAMESPACE,
+            expires: Timestamp::MAX,
+        })
+    }
+
     fn check(
         &self,
         credential: &Credential<'_>,
@@ -79,6 +116,9 @@ impl Authorizer {
         match credential {
             Credential::None => Err(Error::Missing),
             Credential::AccessKey(key) => keys.find_key(key).ok_or(Error::WrongKey)?.must_allow(right),
+            Credential::SharedAccessSignature(text) if service_bus::Token::is_meant(text) => {
+                self.grant(text, now)?.check(resource, right, now)
+            }
             Credential::SharedAccessSignature(text) => {
                 let token = Token::parse(text)?;
                 let rule = keys

@@ -17,6 +17,11 @@ pub enum Error {
          r=UrlEncodedResource&e=UrlEncodedUtcExpiration&s=UrlEncodedSignature"
     )]
     Malformed(&'static str),
+    #[error(
+        "the SAS token is malformed: {0}; valid format: \
+         SharedAccessSignature sr=UrlEncodedResource&sig=UrlEncodedSignature&se=UnixSeconds&skn=RuleName"
+    )]
+    MalformedSignature(&'static str),
     #[error("the SAS token expired at {0}: create a new one")]
     Expired(Timestamp),
     #[error(
@@ -24,6 +29,11 @@ pub enum Error {
          under the base64-decoded key"
     )]
     BadSignature,
+    #[error(
+        "the signature of the SAS token matches no key of the rule `{0}`: sign `sr` and `se`, a line feed between \
+         them, with HMAC-SHA256 under the key as it is written"
+    )]
+    BadSignatureOfRule(String),
     #[error(
         "the access key is not one of this Namespace's: use the current primary or secondary key of a rule"
     )]
@@ -39,9 +49,13 @@ impl Error {
     pub const fn is_forbidden(&self) -> bool {
         match self {
             Self::OutOfScope(_) | Self::LacksRight { .. } => true,
-            Self::Missing | Self::Malformed(_) | Self::Expired(_) | Self::BadSignature | Self::WrongKey => {
-                false
-            }
+            Self::Missing
+            | Self::Malformed(_)
+            | Self::MalformedSignature(_)
+            | Self::Expired(_)
+            | Self::BadSignature
+            | Self::BadSignatureOfRule(_)
+            | Self::WrongKey => false,
         }
     }
 }

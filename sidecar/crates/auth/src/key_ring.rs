@@ -30,6 +30,8 @@ struct Key {
     /// Keyed with the decoded key; none if the key is no base64 (it then opens doors, but signs no tokens: all
     /// producers of tokens decode it first).
     signer: Option<Hmac<Sha256>>,
+    /// Keyed with the key as text, as tokens of Service Bus are signed.
+    text_signer: Option<Hmac<Sha256>>,
     /// Zero for an empty key, which matches nothing.
     usable: Choice,
 }
@@ -53,31 +55,45 @@ impl KeyRing {
     /// The rule that has this key.
     pub(crate) fn find_key(&self, shown: &str) -> Option<Match<'_>> {
         let digest = Sha256::digest(shown.as_bytes());
-        self.find(|key| key.digest.ct_eq(digest.as_slice()))
+        self.find(|_, key| key.digest.ct_eq(digest.as_slice()))
     }
 
     /// The rule with a key that makes this signature of this text.
     pub(crate) fn find_signer(&self, signed: &str, signature: &[u8; SIGNATURE_LENGTH]) -> Option<Match<'_>> {
-        self.find(|key| match &key.signer {
-            Some(signer) => {
-                let expected = signer
-                    .clone()
-                    .chain_update(signed.as_bytes())
-                    .finalize()
-                    .into_bytes();
-                expected.as_slice().ct_eq(signature.as_slice())
-            }
-            None => Choice::from(0),
+        self.find(|_, key| signs(key.signer.as_ref(), signed, signature))
+    }
+
+    /// The rule of that name, ignoring case, if one of its keys as text makes this signature of this text.
+    pub(crate) fn find_text_signer(
+        &self,
+        rule: &str,
+        signed: &str,
+        signature: &[u8; SIGNATURE_LENGTH],
+    ) -> Option<Match<'_>> {
+        self.find(|entry, key| {
+            // Names of rules are no secrets.
+            let is_named = Choice::from(u8::from(entry.rule.eq_ignore_ascii_case(rule)));
+            is_named & signs(key.text_signer.as_ref(), signed, signature)
         })
     }
 
-    fn find(&self, matches: impl Fn(&Key) -> Choice) -> Option<Match<'_>> {
+    /// The rule of that name, ignoring case, if this is one of its keys.
+    pub(crate) fn find_key_of(&self, rule: &str, shown: &str) -> Option<Match<'_>> {
+        let digest = Sha256::digest(shown.as_bytes());
+        self.find(|entry, key| {
+            let is_named = Choice::from(u8::from(entry.rule.eq_ignore_ascii_case(rule)));
+            is_named & key.digest.ct_eq(digest.as_slice())
+        })
+    }
+
+    fn find(&self, matches: impl Fn(&Entry, &Key) -> Choice) -> Option<Match<'_>> {
         let mut found = Choice::from(0);
         let mut index = 0_u64;
         let mut rights = 0_u8;
         for (position, entry) in (0_u64..).zip(&self.0) {
             let [primary, secondary] = &entry.keys;
-            let hit = (matches(primary) & primary.usable) | (matches(secondary) & secondary.usable);
+            let hit =
+                (matches(entry, primary) & primary.usable) | (matches(entry, secondary) & secondary.usable);
             found |= hit;
             index.conditional_assign(&position, hit);
             rights |= u8::conditional_select(&0, &entry.rights.to_bits(), hit);
@@ -93,6 +109,18 @@ impl KeyRing {
     }
 }
 
+fn signs(signer: Option<&Hmac<Sha256>>, signed: &str, signature: &[u8; SIGNATURE_LENGTH]) -> Choice {
+    let Some(signer) = signer else {
+        return Choice::from(0);
+    };
+    let expected = signer
+        .clone()
+        .chain_update(signed.as_bytes())
+        .finalize()
+        .into_bytes();
+    expected.as_slice().ct_eq(signature.as_slice())
+}
+
 impl Key {
     fn new(secret: &Secret) -> Self {
         let text = secret.expose();
@@ -103,6 +131,7 @@ impl Key {
         Self {
             digest: Sha256::digest(text.as_bytes()).into(),
             signer,
+            text_signer: Hmac::new_from_slice(text.as_bytes()).ok(),
             usable: Choice::from(u8::from(!text.is_empty())),
         }
     }

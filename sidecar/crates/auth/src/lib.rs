@@ -2,6 +2,7 @@
 
 mod authorizer;
 mod error;
+mod grant;
 mod key_ring;
 mod keys;
 mod permit;
@@ -10,6 +11,7 @@ mod sas;
 
 pub use authorizer::Authorizer;
 pub use error::Error;
+pub use grant::Grant;
 pub use keys::{Keys, Right, Rights, Rule, Secret};
 pub use permit::{Listen, Manage, Permit, Send};
 pub use resource::Resource;
@@ -19,7 +21,8 @@ pub use resource::Resource;
 pub enum Credential<'a> {
     /// `Authorization: SharedAccessKey …`, or `aeg-sas-key` as header or query parameter: the key itself.
     AccessKey(&'a str),
-    /// `Authorization: SharedAccessSignature …` or `aeg-sas-token`: `r=…&e=…&s=…`, exactly as received.
+    /// `Authorization: SharedAccessSignature …` or `aeg-sas-token`, exactly as received: `r=…&e=…&s=…` as Event Grid's
+    /// clients make it, or `sr=…&sig=…&se=…&skn=…` as those of Event Hubs do.
     SharedAccessSignature(&'a str),
     /// Nothing.
     None,

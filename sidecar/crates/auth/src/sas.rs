@@ -1,11 +1,13 @@
-//! SAS tokens: `r=RESOURCE&e=EXPIRY&s=SIGNATURE`, each value URL-encoded.
+//! SAS tokens of Event Grid: `r=RESOURCE&e=EXPIRY&s=SIGNATURE`, each value URL-encoded. Those of Event Hubs are in
+//! [`service_bus`].
 //!
 //! The signature is the HMAC-SHA256 of the text before `&s=` exactly as it was received. It is never decoded and encoded
 //! again: producers differ in which characters they encode, in the case of the hexadecimal digits, and in `+` or `%20`
 //! for a space.
 
 mod expiry;
-mod scope;
+pub(crate) mod scope;
+pub(crate) mod service_bus;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

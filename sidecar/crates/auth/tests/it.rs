@@ -10,6 +10,8 @@ mod access_keys;
 mod corpus;
 #[path = "it/fixture.rs"]
 mod fixture;
+#[path = "it/hub_tokens.rs"]
+mod hub_tokens;
 #[path = "it/sdk_tokens.rs"]
 mod sdk_tokens;
 #[path = "it/tampering.rs"]

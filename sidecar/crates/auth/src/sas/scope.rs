@@ -7,13 +7,16 @@ use crate::{Error, Resource};
 /// The path of a token's resource, as decoded segments. Scheme, host and port do not count: the same broker is reached
 /// as `localhost`, by a Service's name and by an address, and a key is good for one Namespace only. The query, where the
 /// SDKs put an API version, does not count either.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scope(Vec<String>);
 
-/// A longer scope names a subscription (or all of a topic's), where a token can only receive.
+/// A longer scope below `topics` names a subscription (or all of a topic's), where a token can only receive.
 const TOPIC_SEGMENTS: usize = 2;
 
 impl Scope {
+    /// Everything.
+    pub(crate) const NAMESPACE: Self = Self(Vec::new());
+
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
         let malformed = Error::Malformed("`r` is no URL such as https://HOST/topics/TOPIC");
         let url = url.split(['?', '#']).next().unwrap_or_default();
@@ -37,12 +40,16 @@ impl Scope {
             .0
             .iter()
             .all(|segment| asked.next().is_some_and(|name| same_name(name, segment)));
-        let right_fits = self.0.len() <= TOPIC_SEGMENTS || right == Right::Listen;
-        if prefixes && right_fits {
+        if prefixes && (right == Right::Listen || !self.is_subscription()) {
             Ok(())
         } else {
             Err(Error::OutOfScope(self.shown()))
         }
+    }
+
+    fn is_subscription(&self) -> bool {
+        let below_topics = self.0.first().is_some_and(|segment| same_name(segment, "topics"));
+        below_topics && self.0.len() > TOPIC_SEGMENTS
     }
 
     /// The path, short enough for a message.
@@ -126,6 +133,31 @@ mod tests {
             Resource::topic("payments"),
             Right::Send
         ));
+    }
+
+    #[test]
+    fn a_part_of_a_hub_is_covered_by_its_hub_and_by_itself() {
+        let partition = Resource::Hub("Telemetry/ConsumerGroups/$Default/Partitions/0");
+        for url in [
+            "sb://ns/",
+            "sb://ns:5672/telemetry",
+            "amqps://ns/telemetry/consumergroups/$default",
+            "sb://ns/telemetry/consumergroups/%24Default/partitions/0",
+        ] {
+            assert!(covers(url, partition, Right::Listen), "{url}");
+        }
+        assert!(covers(
+            "sb://ns/telemetry/partitions/0",
+            Resource::Hub("telemetry/Partitions/0"),
+            Right::Send
+        ));
+        for url in [
+            "sb://ns/telemetry/consumergroups/other",
+            "sb://ns/telem",
+            "sb://ns/telemetry/partitions/0",
+        ] {
+            assert!(!covers(url, partition, Right::Listen), "{url}");
+        }
     }
 
     #[test]
