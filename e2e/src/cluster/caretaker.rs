@@ -18,7 +18,6 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// When there is no cluster of this name.
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let machine = Machine::running(settings)?;
-    let cluster = Cluster::open(&machine.settings().kubeconfig()?, Some(machine.clone()))?;
     thread::scope(|scope| {
         scope.spawn(|| {
             loop {
@@ -30,10 +29,16 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
         });
         loop {
             // A change begins a round; a broken watch, such as when the API server is stopped, is begun again.
-            if let Err(error) = cluster.block_on(provisioner::follow(&cluster, &machine)) {
+            if let Err(error) = provision(&machine) {
                 eprintln!("provision volumes: {error:#}");
             }
             thread::sleep(INTERVAL);
         }
     })
+}
+
+/// Each time over connections of its own: those that a loss of power cut would be silent for ever.
+fn provision(machine: &Machine) -> anyhow::Result<()> {
+    let cluster = Cluster::open(&machine.settings().kubeconfig()?, Some(machine.clone()))?;
+    cluster.block_on(provisioner::follow(&cluster, machine))
 }

@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     pin::pin,
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -20,6 +21,7 @@ use kube::{
     runtime::{WatchStreamExt as _, watcher},
 };
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::cluster::{connection::Cluster, machine::Machine};
 
@@ -27,7 +29,11 @@ const PROVISIONER: &str = "e2e.weft.dev/folders";
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 
-/// Looks over everything once per change of a claim or a volume. Ends with an error when a watch breaks.
+/// A watch that says nothing for so long may be one whose other end lost its power.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// Looks over everything once per change of a claim or a volume, until nothing has happened for a while. Ends with an
+/// error when a watch breaks.
 pub(super) async fn follow(cluster: &Cluster, machine: &Machine) -> anyhow::Result<()> {
     let provisioner = Provisioner {
         claims: Api::all(cluster.client()),
@@ -43,11 +49,16 @@ pub(super) async fn follow(cluster: &Cluster, machine: &Machine) -> anyhow::Resu
         volumes.map(|change| change.map(drop)),
     );
     let mut changes = pin!(changes);
-    while let Some(change) = changes.next().await {
+    while let Ok(change) = timeout(SILENCE, changes.next()).await {
+        let Some(change) = change else {
+            bail!("the watches have ended")
+        };
         change.context("watch claims and volumes")?;
-        provisioner.look_over().await?;
+        timeout(SILENCE, provisioner.look_over())
+            .await
+            .context("wait for the API server")??;
     }
-    bail!("the watches have ended")
+    Ok(())
 }
 
 struct Provisioner {
