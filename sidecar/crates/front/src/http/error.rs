@@ -237,9 +237,13 @@ impl From<auth::Error> for Refusal {
         use auth::Error as E;
         let message = error.to_string();
         match error {
-            E::Missing | E::Malformed(_) | E::Expired(_) | E::BadSignature | E::WrongKey => {
-                Self::unauthorized(message)
-            }
+            E::Missing
+            | E::Malformed(_)
+            | E::MalformedSignature(_)
+            | E::Expired(_)
+            | E::BadSignature
+            | E::BadSignatureOfRule(_)
+            | E::WrongKey => Self::unauthorized(message),
             E::OutOfScope(_) | E::LacksRight { .. } => Self::new(StatusCode::FORBIDDEN, "Forbidden", message),
         }
     }
