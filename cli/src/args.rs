@@ -68,9 +68,11 @@ pub(crate) struct Dev {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
     pub(crate) listen: IpAddr,
 
-    /// The first Namespace's block of ports: N http, N+1 https, N+9 operations; further Namespaces take the next ten.
+    /// The first Namespace's block of ports: N http, N+1 https, N+2 amqp, N+3 amqps, N+9 operations; further Namespaces
+    /// take the next ten.
     ///
-    /// Without it the first Namespace gets 8080, 8443 and 9464. A Namespace keeps the block it was first given.
+    /// Without it the first Namespace gets 8080, 8443, 5672, 5671 and 9464. A Namespace keeps the block it was first
+    /// given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_526))]
     pub(crate) port_base: Option<u16>,
 

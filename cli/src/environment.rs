@@ -1,4 +1,4 @@
-//! The environment variables that mean something to `weft`, read once.
+//! The environment variables that mean something to `weft`, read once; and those that a program inherits from it.
 
 use std::env;
 use std::ffi::OsString;
@@ -26,6 +26,11 @@ impl Environment {
             log: text("WEFT_LOG"),
         }
     }
+}
+
+/// What a program that is started from here would find under that name.
+pub(crate) fn inherited(name: &str) -> Option<OsString> {
+    env::var_os(name)
 }
 
 fn variable(name: &str) -> Option<OsString> {

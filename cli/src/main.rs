@@ -18,6 +18,7 @@ mod manifest;
 mod output;
 mod percent;
 mod progress;
+mod trust;
 
 use std::process::ExitCode;
 

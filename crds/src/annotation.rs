@@ -2,7 +2,7 @@
 //!
 //! What was done is remembered elsewhere, on objects of ours: an annotation stays as its author left it.
 
-/// On a Namespace, Topic or EventSubscription: take over the data of an object that is gone. The value is that
+/// On a Namespace, Topic, EventSubscription or Hub: take over the data of an object that is gone. The value is that
 /// object's `metadata.uid`.
 pub const ADOPT_DATA: &str = "weft.dev/adopt-data";
 /// On a Namespace: any new value gives every authorization rule a new primary key; the old one becomes the secondary.

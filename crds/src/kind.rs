@@ -7,11 +7,12 @@ pub enum Kind {
     Namespace,
     Topic,
     EventSubscription,
+    Hub,
 }
 
 impl Kind {
     /// Every kind, parents first.
-    pub const ALL: [Self; 3] = [Self::Namespace, Self::Topic, Self::EventSubscription];
+    pub const ALL: [Self; 4] = [Self::Namespace, Self::Topic, Self::EventSubscription, Self::Hub];
 
     /// The word in the manifest's `kind`.
     pub fn as_str(self) -> &'static str {
@@ -19,6 +20,7 @@ impl Kind {
             Self::Namespace => "Namespace",
             Self::Topic => "Topic",
             Self::EventSubscription => "EventSubscription",
+            Self::Hub => "Hub",
         }
     }
 

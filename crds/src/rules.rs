@@ -58,7 +58,14 @@ pub const AZURE_NAME: Rule = Rule {
     fix: "choose such a name",
 };
 
-/// The words that [`TOPIC_NAME_RESERVED`] and [`AZURE_NAME_RESERVED`] keep for paths of the endpoint.
+/// Azure's rule for names of event hubs. Every name that Kubernetes allows for a resource is one.
+pub const HUB_AZURE_NAME: Rule = Rule {
+    expression: "self.matches('^[A-Za-z0-9]([-._A-Za-z0-9]{0,254}[A-Za-z0-9])?$')",
+    rule: "the name of a hub has at most 256 of A-Z a-z 0-9 . _ - and begins and ends with a letter or digit",
+    fix: "choose such a name",
+};
+
+/// The words that [`NAME_RESERVED`] and [`AZURE_NAME_RESERVED`] keep for paths of the endpoint.
 pub const RESERVED_NAMES: [&str; 11] = [
     "api",
     "client",
@@ -73,8 +80,8 @@ pub const RESERVED_NAMES: [&str; 11] = [
     "server",
 ];
 
-/// [`RESERVED_NAMES`], for a Topic without `azureName`.
-pub const TOPIC_NAME_RESERVED: Rule = Rule {
+/// [`RESERVED_NAMES`], for a Topic or Hub without `azureName`.
+pub const NAME_RESERVED: Rule = Rule {
     expression: "has(self.spec.azureName) || !(self.metadata.name in ['api', 'client', 'clients', 'topics', 'checkpoints', 'metadata', 'oauth2', 'adfs', 'mqtt', 'messages', 'server'])",
     rule: "api client clients topics checkpoints metadata oauth2 adfs mqtt messages server are reserved as names for clients",
     fix: "set spec.azureName to another name",
@@ -254,6 +261,34 @@ pub const AUTHORIZATION_RULES_UNIQUE: Rule = Rule {
     expression: "self.all(a, self.exists_one(b, a.name.lowerAscii() == b.name.lowerAscii()))",
     rule: "the names of authorization rules are unique, ignoring case",
     fix: "give one of them another name",
+};
+
+/// Partitions that go would take their events with them. Without a number there are 4, which is `plan`'s default.
+pub const PARTITIONS_NEVER_SHRINK: Rule = Rule {
+    expression: "(has(self.partitionCount) ? self.partitionCount : 4) >= (has(oldSelf.partitionCount) ? oldSelf.partitionCount : 4)",
+    rule: "the partitions of a hub can grow and never shrink, and without partitionCount there are 4",
+    fix: "write at least the number that it has, or create another hub and delete this one",
+};
+
+/// A share of less than this could not hold the largest event.
+pub const SIZE_OF_PARTITIONS: Rule = Rule {
+    expression: "!has(self.messageRetention) || !has(self.messageRetention.sizeInBytes) || self.messageRetention.sizeInBytes >= 1048576 * (has(self.partitionCount) ? self.partitionCount : 4)",
+    rule: "each partition has an equal share of sizeInBytes, and needs at least 1048576 bytes",
+    fix: "write at least 1048576 times the number of partitions, which is 4 if absent",
+};
+
+/// Azure's rule for names of consumer groups; of `$Default` [`CONSUMER_GROUP_RESERVED`] has more to say.
+pub const CONSUMER_GROUP_NAME: Rule = Rule {
+    expression: "self.lowerAscii() == '$default' || self.matches('^[A-Za-z0-9]([-._A-Za-z0-9]{0,48}[A-Za-z0-9])?$')",
+    rule: "the name of a consumer group has at most 50 of A-Z a-z 0-9 . _ - and begins and ends with a letter or digit",
+    fix: "choose such a name",
+};
+
+/// The consumer group that always exists.
+pub const CONSUMER_GROUP_RESERVED: Rule = Rule {
+    expression: "self.lowerAscii() != '$default'",
+    rule: "the consumer group $Default always exists and is not listed",
+    fix: "remove this entry; without others, remove consumerGroups",
 };
 
 /// A filter compares in one way.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::Kind;
 use crate::rules::{self, Rule, validations};
-use crate::v1alpha1::{EventSubscription, Namespace, Topic};
+use crate::v1alpha1::{EventSubscription, Hub, Namespace, Topic};
 
 /// The CustomResourceDefinition of a kind.
 pub fn crd(kind: Kind) -> CustomResourceDefinition {
@@ -17,12 +17,13 @@ pub fn crd(kind: Kind) -> CustomResourceDefinition {
         Kind::Namespace => Namespace::crd(),
         Kind::Topic => Topic::crd(),
         Kind::EventSubscription => EventSubscription::crd(),
+        Kind::Hub => Hub::crd(),
     }
 }
 
 /// The structural OpenAPI schema of a whole object of this kind, as it stands in the CRD.
 pub fn schema_for(kind: Kind) -> &'static Value {
-    static SCHEMAS: LazyLock<[Value; 3]> = LazyLock::new(|| Kind::ALL.map(open_api_schema));
+    static SCHEMAS: LazyLock<[Value; 4]> = LazyLock::new(|| Kind::ALL.map(open_api_schema));
     &SCHEMAS[kind as usize]
 }
 

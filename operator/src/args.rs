@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::{Parser, ValueEnum};
 use runtime::telemetry;
 
-/// Turns Namespaces, Topics and EventSubscriptions of `weft.dev` into running, configured brokers.
+/// Turns Namespaces, Topics, EventSubscriptions and Hubs of `weft.dev` into running, configured brokers.
 #[derive(Debug, Parser)]
 #[command(name = "weft-operator", version)]
 pub struct Args {

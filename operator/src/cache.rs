@@ -1,6 +1,6 @@
 //! Everything the operator knows of the cluster, kept up to date by watches.
 //!
-//! Our own three kinds in full (but slim, see [`resource`]); of Kubernetes' kinds only objects that we made, by the
+//! Our own kinds in full (but slim, see [`resource`]); of Kubernetes' kinds only objects that we made, by the
 //! label `app.kubernetes.io/managed-by=weft-operator`, and Secrets that users offer, by `weft.dev/usable=true`. Objects
 //! of others are never sent to us, so their number costs nothing. Either the whole cluster is watched or a list of
 //! Kubernetes namespaces, each on its own, so that a Role in each is enough.
@@ -16,7 +16,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::v1alpha1::{EventSubscription, Namespace, Topic};
+use crds::v1alpha1::{EventSubscription, Hub, Namespace, Topic};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -93,6 +93,7 @@ pub struct Caches {
     pub namespaces: Arc<Store<Resource<Namespace>>>,
     pub topics: Arc<Store<Resource<Topic>>>,
     pub event_subscriptions: Arc<Store<Resource<EventSubscription>>>,
+    pub hubs: Arc<Store<Resource<Hub>>>,
     pub service_accounts: Arc<Store<Child<ServiceAccount>>>,
     pub roles: Arc<Store<Child<Role>>>,
     pub role_bindings: Arc<Store<Child<RoleBinding>>>,
@@ -241,16 +242,13 @@ impl Caches {
 
     /// Whether one of our resources in a Kubernetes namespace has that uid.
     pub fn knows(&self, namespace: &str, uid: &str) -> bool {
-        self.namespaces
-            .of(namespace)
-            .iter()
-            .any(|object| object.uid() == uid)
-            || self.topics.of(namespace).iter().any(|object| object.uid() == uid)
-            || self
-                .event_subscriptions
-                .of(namespace)
-                .iter()
-                .any(|object| object.uid() == uid)
+        fn knows<K: kube::Resource>(store: &Store<Resource<K>>, namespace: &str, uid: &str) -> bool {
+            store.of(namespace).iter().any(|object| object.uid() == uid)
+        }
+        knows(&self.namespaces, namespace, uid)
+            || knows(&self.topics, namespace, uid)
+            || knows(&self.event_subscriptions, namespace, uid)
+            || knows(&self.hubs, namespace, uid)
     }
 
     /// Kubernetes namespaces in which there is anything of ours.
@@ -259,6 +257,7 @@ impl Caches {
         planes.extend(self.namespaces.namespaces());
         planes.extend(self.topics.namespaces());
         planes.extend(self.event_subscriptions.namespaces());
+        planes.extend(self.hubs.namespaces());
         planes.extend(self.claims.namespaces());
         planes
     }
@@ -327,6 +326,7 @@ impl Watches<'_> {
         self.own(all, "Namespace", &caches.namespaces);
         self.own(all, "Topic", &caches.topics);
         self.own(all, "EventSubscription", &caches.event_subscriptions);
+        self.own(all, "Hub", &caches.hubs);
         self.kubernetes(all, "ServiceAccount", OURS, &caches.service_accounts, Child::keep);
         self.kubernetes(all, "Role", OURS, &caches.roles, Child::keep);
         self.kubernetes(all, "RoleBinding", OURS, &caches.role_bindings, Child::keep);

@@ -83,6 +83,7 @@ impl Memory {
         self.written.as_ref().is_some_and(|written| {
             written.configuration.settings == planned.settings
                 && written.configuration.topics == planned.topics
+                && written.configuration.hubs == planned.hubs
         })
     }
 

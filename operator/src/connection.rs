@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use credentials::{Connection, Settings};
+use credentials::{Connection, EventHubs, PYTHON_TRUST, Settings, java_trust_store};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -21,6 +21,10 @@ use crate::object::{Owner, Prepared, reference};
 const AUTHORITIES: &str = "ca.crt";
 /// The public roots and ours.
 const BUNDLE: &str = "bundle.pem";
+/// The bundle for Java.
+const JAVA: &str = "bundle.p12";
+/// What makes Python programs use the bundle.
+const PYTHON: &str = "sitecustomize.py";
 
 /// The public roots that Mozilla trusts, as PEM.
 static PUBLIC_ROOTS: LazyLock<String> = LazyLock::new(|| {
@@ -28,17 +32,60 @@ static PUBLIC_ROOTS: LazyLock<String> = LazyLock::new(|| {
     roots.iter().map(credentials::certificate_pem).collect()
 });
 
-/// A Topic or EventSubscription that settings are for.
+/// A resource that settings are for.
 #[derive(Clone, Copy, Debug)]
 pub struct Entity<'a> {
     /// `metadata.name`.
     pub name: &'a str,
     /// `metadata.uid`.
     pub uid: &'a str,
-    /// The name of the topic that clients use.
-    pub topic: &'a str,
-    /// The name of the event subscription that clients use; `None` for a Topic.
-    pub event_subscription: Option<&'a str>,
+    /// What it is, by the names that clients use.
+    pub clients: Names<'a>,
+}
+
+/// The names that clients use, by the kind of what has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the name of what it says")]
+pub enum Names<'a> {
+    Topic(&'a str),
+    EventSubscription {
+        topic: &'a str,
+        event_subscription: &'a str,
+    },
+    Hub(&'a str),
+}
+
+impl Names<'_> {
+    /// The kind of what has them.
+    pub fn kind(&self) -> crds::Kind {
+        match self {
+            Self::Topic(_) => crds::Kind::Topic,
+            Self::EventSubscription { .. } => crds::Kind::EventSubscription,
+            Self::Hub(_) => crds::Kind::Hub,
+        }
+    }
+
+    /// Name of the Secret of a resource that is called `name`.
+    pub fn secret(&self, name: &str) -> String {
+        match self {
+            Self::Topic(_) => names::topic_connection(name),
+            Self::EventSubscription { .. } => names::event_subscription_connection(name),
+            Self::Hub(_) => names::hub_connection(name),
+        }
+    }
+
+    fn add_to(&self, settings: Settings) -> Settings {
+        match self {
+            Self::Topic(topic) => settings.with_topic(topic),
+            Self::EventSubscription {
+                topic,
+                event_subscription,
+            } => settings
+                .with_topic(topic)
+                .with_event_subscription(event_subscription),
+            Self::Hub(hub) => settings.with_hub(hub),
+        }
+    }
 }
 
 /// The Secret with settings for programs of the Namespace. `key` is a live key of its root rule.
@@ -53,16 +100,10 @@ pub fn namespace(owner: &Owner, key: &credentials::Secret) -> Prepared {
 
 /// The Secret with settings for programs of one entity; it goes with the entity.
 pub fn entity(owner: &Owner, entity: &Entity<'_>, key: &credentials::Secret) -> Prepared {
-    let settings = settings(owner, key).with_topic(entity.topic);
-    let (name, kind, settings) = match entity.event_subscription {
-        None => (names::topic_connection(entity.name), crds::Kind::Topic, settings),
-        Some(client_name) => (
-            names::event_subscription_connection(entity.name),
-            crds::Kind::EventSubscription,
-            settings.with_event_subscription(client_name),
-        ),
-    };
-    secret(owner, name, reference(kind, entity.name, entity.uid), &settings)
+    let Entity { name, uid, clients } = entity;
+    let settings = clients.add_to(settings(owner, key));
+    let reference = reference(clients.kind(), name, uid);
+    secret(owner, clients.secret(name), reference, &settings)
 }
 
 /// The key that a Secret with settings hands out.
@@ -75,11 +116,17 @@ pub fn key_in(secret: &Secret) -> Option<&str> {
 /// for it.
 pub fn trust(owner: &Owner, authorities: Option<&str>) -> Prepared {
     let bundle = PUBLIC_ROOTS.clone() + authorities.unwrap_or_default();
-    let mut data = BTreeMap::from([(BUNDLE.to_owned(), bundle)]);
+    // The roots are in order and what is ours was checked; without its store, Java alone would miss something.
+    let java = java_trust_store(&bundle).ok();
+    let mut data = BTreeMap::from([
+        (BUNDLE.to_owned(), bundle),
+        (PYTHON.to_owned(), PYTHON_TRUST.to_owned()),
+    ]);
     data.extend(authorities.map(|pem| (AUTHORITIES.to_owned(), pem.to_owned())));
     Prepared::new(&ConfigMap {
         metadata: owner.child(names::trust(&owner.name), Component::Connection),
         data: Some(data),
+        binary_data: java.map(|store| BTreeMap::from([(JAVA.to_owned(), ByteString(store))])),
         ..ConfigMap::default()
     })
 }
@@ -88,7 +135,10 @@ fn settings(owner: &Owner, key: &credentials::Secret) -> Settings {
     let bundle = Path::new(&names::trust_folder(&owner.name)).join(BUNDLE);
     Settings::new(&Connection {
         eventgrid_endpoint: &names::endpoint(&owner.name, &owner.kubernetes_namespace),
-        eventgrid_key: key,
+        key,
+        event_hubs: EventHubs::Tls {
+            host: &names::host(&owner.name, &owner.kubernetes_namespace),
+        },
         bundle: Some(&bundle),
         operations_url: None,
     })
@@ -136,8 +186,10 @@ mod tests {
         let entity = Entity {
             name: "billing",
             uid: "u",
-            topic: "Orders",
-            event_subscription: Some("Billing"),
+            clients: Names::EventSubscription {
+                topic: "Orders",
+                event_subscription: "Billing",
+            },
         };
         let key = credentials::Secret::new("key");
         for prepared in [namespace(&owner(), &key), self::entity(&owner(), &entity, &key)] {
@@ -153,8 +205,10 @@ mod tests {
         let entity = Entity {
             name: "billing",
             uid: "u",
-            topic: "Orders",
-            event_subscription: Some("Billing"),
+            clients: Names::EventSubscription {
+                topic: "Orders",
+                event_subscription: "Billing",
+            },
         };
         let prepared = self::entity(&owner(), &entity, &credentials::Secret::new("key"));
         assert_eq!(prepared.name, "eventsubscription.billing-connection");
@@ -167,6 +221,27 @@ mod tests {
     }
 
     #[test]
+    fn programs_of_a_hub_are_told_its_name_twice() {
+        let hub = Entity {
+            name: "telemetry",
+            uid: "u",
+            clients: Names::Hub("Telemetry.V2"),
+        };
+        let prepared = entity(&owner(), &hub, &credentials::Secret::new("key"));
+        assert_eq!(prepared.name, "hub.telemetry-connection");
+        let data = data(&prepared);
+        assert_eq!(data["EVENT_HUB_FULLY_QUALIFIED_NAMESPACE"], "shop.apps.svc");
+        assert_eq!(data["EVENT_HUB_NAME"], "Telemetry.V2");
+        assert_eq!(
+            data["EVENT_HUB_CONNECTION_STR"],
+            "Endpoint=sb://shop.apps.svc/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=key;\
+             EntityPath=Telemetry.V2"
+        );
+        let namespace = namespace(&owner(), &credentials::Secret::new("key"));
+        assert!(!tests::data(&namespace)["EVENT_HUB_CONNECTION_STR"].contains("EntityPath"));
+    }
+
+    #[test]
     fn the_bundle_holds_the_public_roots_and_ours() {
         let ours = "-----BEGIN CERTIFICATE-----\nours\n-----END CERTIFICATE-----\n";
         let prepared = trust(&owner(), Some(ours));
@@ -174,8 +249,9 @@ mod tests {
         assert!(bundle.ends_with(ours));
         assert!(bundle.matches("BEGIN CERTIFICATE").count() > 100);
         assert_eq!(prepared.value["data"][AUTHORITIES], ours);
+        assert!(prepared.value["binaryData"][JAVA].is_string());
         // A ConfigMap holds a mebibyte.
-        assert!(bundle.len() < 512 * 1024);
+        assert!(prepared.value.to_string().len() < 768 * 1024);
         let public = trust(&owner(), None);
         assert!(public.value["data"].get(AUTHORITIES).is_none());
     }

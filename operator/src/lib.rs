@@ -1,4 +1,4 @@
-//! The operator: Namespaces, Topics and EventSubscriptions in, configured sidecar pods out.
+//! The operator: Namespaces, Topics, EventSubscriptions and Hubs in, configured sidecar pods out.
 //!
 //! A [`reconcile`] of one Kubernetes namespace reads as a page: dereference (from the [`cache`] alone), plan, decide,
 //! build, [`apply`], [`configuration`], [`status`]. Everything between the first and the last three is pure.

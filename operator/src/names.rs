@@ -69,6 +69,11 @@ pub fn event_subscription_connection(event_subscription: &str) -> String {
     entity_connection("eventsubscription", event_subscription)
 }
 
+/// The Secret with settings for programs of one Hub.
+pub fn hub_connection(hub: &str) -> String {
+    entity_connection("hub", hub)
+}
+
 /// The Service of the door for checkpoints; certificates cover its name from the start.
 pub fn blob(namespace: &str) -> String {
     format!("{namespace}-blob")
@@ -141,6 +146,7 @@ mod tests {
             prop_assume!(name.len() <= LONGEST);
             prop_assert!(is_dns_subdomain(&topic_connection(&name)), "{}", topic_connection(&name));
             prop_assert!(is_dns_subdomain(&event_subscription_connection(&name)));
+            prop_assert!(is_dns_subdomain(&hub_connection(&name)));
         }
     }
 

@@ -222,6 +222,7 @@ impl Outbox {
             crds::Kind::EventSubscription => {
                 self.patch_status(job, status, &caches.event_subscriptions).await
             }
+            crds::Kind::Hub => self.patch_status(job, status, &caches.hubs).await,
         }
     }
 

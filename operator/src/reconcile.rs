@@ -168,6 +168,7 @@ impl Reconciler {
             namespaces: seen.namespaces.iter().map(|one| &one.object).collect(),
             topics: seen.topics.iter().map(|one| &one.object).collect(),
             event_subscriptions: seen.event_subscriptions.iter().map(|one| &one.object).collect(),
+            hubs: seen.hubs.iter().map(|one| &one.object).collect(),
             findings: plane.findings(),
         };
         let planned = plan::plan_again(&inputs, &mut plane.memo);

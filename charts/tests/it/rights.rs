@@ -50,7 +50,7 @@ fn nothing_is_granted_by_a_wildcard() {
 fn the_operator_cannot_write_what_users_declare() {
     let roles = helm::objects(&[]);
     let role = named(&roles, "ClusterRole", "weft-operator");
-    let spec = ["eventnamespaces", "topics", "eventsubscriptions"];
+    let spec = ["eventnamespaces", "topics", "eventsubscriptions", "hubs"];
     for rule in role["rules"].as_array().unwrap() {
         let resources = rule["resources"].as_array().unwrap();
         if resources

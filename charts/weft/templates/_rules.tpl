@@ -8,11 +8,11 @@ and to read a single Secret) it holds itself.
 {{- define "weft.rules" -}}
 # What users declare: read and followed, never written.
 - apiGroups: [weft.dev]
-  resources: [eventnamespaces, topics, eventsubscriptions]
+  resources: [eventnamespaces, topics, eventsubscriptions, hubs]
   verbs: [get, list, watch]
 # What became of it: the status of these resources.
 - apiGroups: [weft.dev]
-  resources: [eventnamespaces/status, topics/status, eventsubscriptions/status]
+  resources: [eventnamespaces/status, topics/status, eventsubscriptions/status, hubs/status]
   verbs: [patch]
 # Configuration and report of each broker, and the certificates that programs trust. Only those with the operator's
 # label are followed; RBAC cannot say that.

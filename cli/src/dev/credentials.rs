@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use config::{AccessKeys, AuthorizationRule, Secrets};
-use credentials::{BadServerName, Connection, Directory, Format, ServerNames, Settings, system_roots};
+use credentials::{
+    BadServerName, Connection, Directory, EventHubs, Format, ServerNames, Settings, system_roots,
+};
 use runtime::Clock;
 
 use super::atomic_file;
@@ -31,6 +33,15 @@ impl Doors {
 
     fn operations_url(self) -> String {
         format!("http://{}", SocketAddr::new(self.host(), self.ports.operations))
+    }
+
+    /// The host in settings for AMQP: a name, where there is one, because SDKs would rather verify a name.
+    fn host_name(self) -> String {
+        match self.host() {
+            IpAddr::V4(Ipv4Addr::LOCALHOST) | IpAddr::V6(Ipv6Addr::LOCALHOST) => "localhost".to_owned(),
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        }
     }
 
     /// An address that can be dialled: "every address" is none.
@@ -83,7 +94,11 @@ pub(crate) fn prepare(
         .ok_or_else(|| failed(&"there is no rule"))?;
     let settings = Settings::new(&Connection {
         eventgrid_endpoint: &doors.endpoint(),
-        eventgrid_key: &root.primary,
+        key: &root.primary,
+        event_hubs: EventHubs::Emulator {
+            host: &doors.host_name(),
+            port: doors.ports.amqp,
+        },
         bundle: Some(&bundle),
         operations_url: Some(&doors.operations_url()),
     });
@@ -117,6 +132,8 @@ mod tests {
         let ports = Ports {
             http: 8080,
             https: 8443,
+            amqp: 5672,
+            amqps: 5671,
             operations: 9464,
         };
         Doors {
@@ -131,5 +148,8 @@ mod tests {
         assert_eq!(doors("0.0.0.0").endpoint(), "http://127.0.0.1:8080");
         assert_eq!(doors("::").endpoint(), "http://[::1]:8080");
         assert_eq!(doors("192.0.2.7").operations_url(), "http://192.0.2.7:9464");
+        assert_eq!(doors("0.0.0.0").host_name(), "localhost");
+        assert_eq!(doors("192.0.2.7").host_name(), "192.0.2.7");
+        assert_eq!(doors("2001:db8::7").host_name(), "[2001:db8::7]");
     }
 }

@@ -173,6 +173,7 @@ fn inputs(objects: &[Typed]) -> Inputs<'_> {
             Typed::Namespace(object) => inputs.namespaces.push(object),
             Typed::Topic(object) => inputs.topics.push(object),
             Typed::EventSubscription(object) => inputs.event_subscriptions.push(object),
+            Typed::Hub(object) => inputs.hubs.push(object),
         }
     }
     inputs
@@ -226,6 +227,18 @@ mod tests {
             (uid.as_str(), 7)
         );
         assert!(planned.namespaces[0].is_as(&document));
+    }
+
+    #[test]
+    fn a_hub_is_in_the_document_with_a_uid_of_its_own() {
+        let hub = "---\napiVersion: weft.dev/v1alpha1\nkind: Hub\nmetadata: {name: telemetry}\nspec: {namespaceRef: {name: shop}, eventHub: {}}\n";
+        let mut state = State::default();
+        let planned = plan_of(&format!("{NAMESPACE}{TOPIC}{hub}"), &mut state);
+        assert!(planned.refusals.is_empty(), "{:?}", planned.refusals);
+        let document = planned.namespaces[0].document(7).unwrap();
+        let uid = state.known(&objects_of(hub)[0]).unwrap().uid.to_string();
+        assert_eq!(document.hubs[0].uid, uid);
+        assert_ne!(document.topics[0].uid, uid);
     }
 
     #[test]

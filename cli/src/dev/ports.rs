@@ -10,6 +10,8 @@ use crate::failure::{Exit, Failure};
 const STANDARD: Ports = Ports {
     http: 8080,
     https: 8443,
+    amqp: 5672,
+    amqps: 5671,
     operations: 9464,
 };
 /// The whole table of the first Namespace, later protocols included; no block of ten may meet any of them.
@@ -23,6 +25,8 @@ const LAST_BASE: u16 = u16::MAX - BLOCK + 1;
 pub(crate) struct Ports {
     pub(crate) http: u16,
     pub(crate) https: u16,
+    pub(crate) amqp: u16,
+    pub(crate) amqps: u16,
     pub(crate) operations: u16,
 }
 
@@ -30,9 +34,9 @@ pub(crate) struct Ports {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Block {
-    /// The ports that everybody knows: 8080, 8443, 9464.
+    /// The ports that everybody knows: 8080, 8443, 5672, 5671, 9464.
     Standard,
-    /// Ten ports from here: +0 http, +1 https, +9 operations.
+    /// Ten ports from here: +0 http, +1 https, +2 amqp, +3 amqps, +9 operations.
     Base(u16),
 }
 
@@ -43,6 +47,8 @@ impl Block {
             Self::Base(base) => Ports {
                 http: base,
                 https: base + 1,
+                amqp: base + 2,
+                amqps: base + 3,
                 operations: base + 9,
             },
         }
@@ -121,6 +127,8 @@ mod tests {
             Ports {
                 http: 9000,
                 https: 9001,
+                amqp: 9002,
+                amqps: 9003,
                 operations: 9009
             }
         );

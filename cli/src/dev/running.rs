@@ -43,6 +43,8 @@ impl Running {
         let mut settings = Settings::new(data_dir);
         settings.http = Some(doors.socket(doors.ports.http));
         settings.https = Some(doors.socket(doors.ports.https));
+        settings.amqp = Some(doors.socket(doors.ports.amqp));
+        settings.amqps = Some(doors.socket(doors.ports.amqps));
         settings.operations = Some(doors.socket(doors.ports.operations));
         let (sender, receiver) = watch::channel(Arc::new(configuration));
         let started = sidecar::start(settings, receiver).await;

@@ -32,7 +32,7 @@ pub use tls::{SecretReference, Tls};
     status = "NamespaceStatus",
     derive = "PartialEq",
     derive = "Default",
-    doc = "One isolated event plane: an endpoint, its access keys and its storage. Topics refer to it.",
+    doc = "One isolated event plane: an endpoint, its access keys and its storage. Topics and Hubs refer to it.",
     validation = rules::NAMESPACE_NAME,
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoint"),
     printcolumn(name = "Upgrade", type_ = "string", json_path = r#".status.conditions[?(@.type=="UpgradeAvailable")].status"#, priority = 1),
@@ -64,12 +64,12 @@ pub struct NamespaceSpec {
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     #[schemars(extend("x-kubernetes-validations" = validations(&[rules::AUTHORIZATION_RULES_UNIQUE])))]
     pub authorization_rules: Option<Vec<AuthorizationRule>>,
-    /// What happens to the events of a Topic or EventSubscription that is deleted: `Delete` removes them after
+    /// What happens to the events of a Topic, EventSubscription or Hub that is deleted: `Delete` removes them after
     /// `deletionGracePeriod`, `Retain` keeps them until someone runs `weft data purge`. `Delete` if absent.
     /// Clients are refused at once in either case, and a new resource of the same name starts empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// How long the events of a deleted Topic or EventSubscription are still kept, as an ISO 8601 duration such as
+    /// How long the events of a deleted Topic, EventSubscription or Hub are still kept, as an ISO 8601 duration such as
     /// `P1D` or `PT12H`; zero is allowed. 24 hours if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
@@ -85,8 +85,8 @@ pub struct NamespaceSpec {
     /// local mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,
-    /// `true`: everything goes on as it is, and no change of this Namespace, its Topics and its EventSubscriptions
-    /// takes effect until it is `false` or absent again.
+    /// `true`: everything goes on as it is, and no change of this Namespace, its Topics, its EventSubscriptions and its
+    /// Hubs takes effect until it is `false` or absent again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
 }

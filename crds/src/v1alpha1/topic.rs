@@ -21,7 +21,7 @@ use crate::shared::{Reference, Status};
     derive = "Default",
     doc = "An Event Grid topic in a Namespace: publishers send CloudEvents to it, EventSubscriptions hand them out.",
     validation = rules::NAME_FOR_CLIENTS,
-    validation = rules::TOPIC_NAME_RESERVED,
+    validation = rules::NAME_RESERVED,
     printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.namespaceRef.name"),
     printcolumn(name = "Azure name", type_ = "string", json_path = ".spec.azureName", priority = 1),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),

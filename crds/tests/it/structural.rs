@@ -174,7 +174,7 @@ fn every_rule_says_what_to_do_in_one_line() {
 #[test]
 fn the_reserved_names_are_the_same_in_each_rule() {
     let list = rules::RESERVED_NAMES.map(|name| format!("'{name}'")).join(", ");
-    for rule in [rules::TOPIC_NAME_RESERVED, rules::AZURE_NAME_RESERVED] {
+    for rule in [rules::NAME_RESERVED, rules::AZURE_NAME_RESERVED] {
         assert!(rule.expression.contains(&format!("[{list}]")));
         assert!(rule.rule.contains(&rules::RESERVED_NAMES.join(" ")));
     }
@@ -221,6 +221,7 @@ fn references_and_names_for_clients_are_immutable() {
     for (kind, parent) in [
         (Kind::Topic, "namespaceRef"),
         (Kind::EventSubscription, "topicRef"),
+        (Kind::Hub, "namespaceRef"),
     ] {
         assert!(rules_at(kind, "/properties/spec").contains(rules::AZURE_NAME_IMMUTABLE.expression));
         let at = format!("/properties/spec/properties/{parent}");
@@ -270,6 +271,7 @@ fn the_kinds_have_their_names() {
         ("Namespace", "eventnamespaces", "evns"),
         ("Topic", "topics", "evt"),
         ("EventSubscription", "eventsubscriptions", "evsub"),
+        ("Hub", "hubs", "evhub"),
     ];
     assert_eq!(
         names,

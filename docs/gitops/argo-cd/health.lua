@@ -1,4 +1,4 @@
--- Health of Weft's Namespace, Topic and EventSubscription for Argo CD.
+-- Health of Weft's Namespace, Topic, EventSubscription and Hub for Argo CD.
 --
 -- The status is in kstatus format: a condition Ready, and observedGeneration. The reason of Ready repeats what stands in
 -- the way. No Lua library is used, so that Argo CD's default sandbox is enough.

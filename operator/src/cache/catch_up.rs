@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crds::v1alpha1::{EventSubscription, Namespace, Topic};
+use crds::v1alpha1::{EventSubscription, Hub, Namespace, Topic};
 use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::core::NamespaceResourceScope;
@@ -34,6 +34,7 @@ pub async fn catch_up(client: &Client, extent: &Extent, caches: &Caches) {
         one::<Namespace>(client, extent, &caches.namespaces),
         one::<Topic>(client, extent, &caches.topics),
         one::<EventSubscription>(client, extent, &caches.event_subscriptions),
+        one::<Hub>(client, extent, &caches.hubs),
     );
 }
 

@@ -1,11 +1,11 @@
-//! Our three kinds, as far as plan and status need them.
+//! Our kinds, as far as plan and status need them.
 //!
 //! There may be ten thousand of them, so what is kept is small: the spec, the metadata that decides something, and of
 //! the status only a fingerprint of each condition.
 
 use config::Digest;
 use crds::shared::Status;
-use crds::v1alpha1::{EventSubscription, Namespace, NamespaceStatus, Topic};
+use crds::v1alpha1::{EventSubscription, Hub, Namespace, NamespaceStatus, Topic};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
@@ -47,7 +47,7 @@ macro_rules! child_kinds {
     };
 }
 
-child_kinds!(Topic, EventSubscription);
+child_kinds!(Topic, EventSubscription, Hub);
 
 /// A cached object of one of our kinds.
 #[derive(Clone, Debug)]

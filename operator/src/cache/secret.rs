@@ -1,4 +1,4 @@
-//! Secrets that we made: a few for each Namespace, and one for each Topic and EventSubscription.
+//! Secrets that we made: a few for each Namespace, and one for each Topic, EventSubscription and Hub.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::object::Prepared;
 pub enum OurSecret {
     /// One of a Namespace.
     Whole(Box<Child<Secret>>),
-    /// One of a Topic or EventSubscription. There may be thousands.
+    /// One of a Topic, EventSubscription or Hub. There may be thousands.
     Entity(EntitySecret),
 }
 
@@ -26,7 +26,7 @@ pub enum OurSecret {
 pub struct EntitySecret {
     /// Its own uid.
     pub uid: Box<str>,
-    /// The uid of the Topic or EventSubscription.
+    /// The uid of the Topic, EventSubscription or Hub.
     pub owner_uid: Box<str>,
     /// Digest of everything in it that we determine.
     pub content: Digest,
@@ -95,8 +95,8 @@ pub fn wanted_content(wanted: &Prepared) -> Option<Digest> {
 }
 
 fn is_entity(owner: &OwnerReference) -> bool {
-    let kinds = [crds::Kind::Topic, crds::Kind::EventSubscription];
-    owner.api_version == crds::API_VERSION && kinds.iter().any(|kind| kind.as_str() == owner.kind)
+    let kind = crds::Kind::from_name(&owner.kind);
+    owner.api_version == crds::API_VERSION && kind.is_some_and(|kind| kind != crds::Kind::Namespace)
 }
 
 /// Covers what we determine; what others add to the metadata does not count.

@@ -1,12 +1,12 @@
 //! Since which revision each entity stands in the document as it stands now.
 //!
-//! While Topics are being created in a stream, the digest of their shard is another one with every reconcile, and a pod
+//! While Topics or Hubs are being created in a stream, the digest of their shard is another one with every reconcile, and a pod
 //! that is always one revision behind would never be seen to have caught up. It has, with every entity that has been in
 //! the document since a revision that it reports.
 
 use std::collections::HashMap;
 
-use config::{Head, Subscription, Topic};
+use config::{Head, Hub, Subscription, Topic};
 use plan::{Configuration, shard_of};
 use uuid::Uuid;
 
@@ -49,17 +49,20 @@ impl Since {
             (None, Some(live)) if same_settings => live.revision,
             _ => wanted.revision,
         };
+        let knows_nothing = self.entities.is_empty();
+        let start_of = |uid: &str| {
+            let shard = shard_of(uid);
+            match live {
+                Some(live) if knows_nothing && live.shards[shard] == wanted.shards[shard] => live.revision,
+                _ => wanted.revision,
+            }
+        };
+        let hubs = before.map(|before| before.hubs.as_slice()).unwrap_or_default();
         let before = before.map(|before| before.topics.as_slice()).unwrap_or_default();
         let mut next = HashMap::with_capacity(self.entities.len().max(after.topics.len()));
         for topic in &after.topics {
             let old = find(before, &topic.uid, |topic| &topic.uid);
-            let shard = shard_of(&topic.uid);
-            let start = match live {
-                Some(live) if self.entities.is_empty() && live.shards[shard] == wanted.shards[shard] => {
-                    live.revision
-                }
-                _ => wanted.revision,
-            };
+            let start = start_of(&topic.uid);
             let same = old.is_some_and(|old| is_same_topic(old, topic));
             self.carry(&mut next, &topic.uid, same, start);
             let old = old.map(|old| old.subscriptions.as_slice()).unwrap_or_default();
@@ -68,6 +71,10 @@ impl Since {
                 let same = known.is_some_and(|known: &Subscription| known == subscription);
                 self.carry(&mut next, &subscription.uid, same, start);
             }
+        }
+        for hub in &after.hubs {
+            let same = find(hubs, &hub.uid, |hub| &hub.uid).is_some_and(|old: &Hub| old == hub);
+            self.carry(&mut next, &hub.uid, same, start_of(&hub.uid));
         }
         self.entities = next;
     }
@@ -181,6 +188,35 @@ mod tests {
             since.settings(),
             5,
             "topics come and go, the settings are the same"
+        );
+    }
+
+    #[test]
+    fn a_hub_keeps_its_revision_as_a_topic_does() {
+        let hub = |uid: &str, partition_count| Hub {
+            uid: uid.to_owned(),
+            name: "telemetry".to_owned(),
+            resource_name: "telemetry".to_owned(),
+            partition_count,
+            retention_seconds: 3_600,
+            retention_bytes: None,
+            consumer_groups: Vec::new(),
+        };
+        let with = |hubs: Vec<Hub>| {
+            let mut configuration = configuration(Vec::new());
+            configuration.hubs = hubs;
+            configuration
+        };
+        let mut since = Since::default();
+        let one = with(vec![hub(FIRST, 4)]);
+        since.advance(None, &one, &wanted(&one, 5), None);
+        let two = with(vec![hub(FIRST, 4), hub(SECOND, 4)]);
+        since.advance(Some(&one), &two, &wanted(&two, 6), None);
+        let grown = with(vec![hub(FIRST, 4), hub(SECOND, 8)]);
+        since.advance(Some(&two), &grown, &wanted(&grown, 7), None);
+        assert_eq!(
+            (since.revision(FIRST), since.revision(SECOND)),
+            (Some(5), Some(7))
         );
     }
 

@@ -1,4 +1,4 @@
-//! The Secret that each Topic and EventSubscription has for its programs.
+//! The Secret that each Topic, EventSubscription and Hub has for its programs.
 //!
 //! There may be thousands, so what is known to be in effect is not built again: for each entity it is remembered at
 //! which version its Secret was seen to say what it should. They are written behind the statuses.
@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use config::{Subscription, Topic};
 use crds::Kind;
 use parking_lot::Mutex;
 use plan::{Configuration, Plan};
@@ -16,8 +15,7 @@ use super::Reconciler;
 use super::plane::Plane;
 use super::snapshot::Snapshot;
 use crate::cache::{Caches, Key, fingerprint};
-use crate::connection::{self, Entity};
-use crate::names;
+use crate::connection::{self, Entity, Names};
 use crate::object::{Owner, Prepared};
 use crate::outbox::{Content, Job};
 
@@ -43,12 +41,20 @@ impl HandedOut {
     }
 }
 
-/// One entity of a configuration.
+/// One entity of a configuration: its `metadata.name`, and the names that clients use.
+type Listed<'a> = (&'a str, Names<'a>);
+
+/// The same, for whoever writes later.
 struct Wanted {
     name: String,
     uid: String,
-    topic: String,
-    subscription: Option<String>,
+    clients: ClientNames,
+}
+
+enum ClientNames {
+    Topic(String),
+    EventSubscription(String, String),
+    Hub(String),
 }
 
 impl Reconciler {
@@ -81,28 +87,23 @@ impl Reconciler {
         owner: &Arc<Owner>,
         key: &Arc<str>,
         base: u64,
-        (kind, topic, subscription): (Kind, &Topic, Option<&Subscription>),
+        (name, clients): Listed<'_>,
         uids: &HashMap<(Kind, &str), &str>,
     ) {
-        let name = subscription.map_or(&topic.resource_name, |subscription| &subscription.resource_name);
-        let Some(uid) = uids.get(&(kind, name.as_str())) else {
+        let kind = clients.kind();
+        let Some(uid) = uids.get(&(kind, name)) else {
             return;
         };
         let Ok(id) = Uuid::parse_str(uid) else { return };
-        let secret = match kind {
-            Kind::EventSubscription => names::event_subscription_connection(name),
-            _ => names::topic_connection(name),
-        };
-        let client_name = subscription.map_or("", |subscription| subscription.name.as_str());
-        let wanted = base ^ fingerprint(&[name, &topic.name, client_name]);
+        let secret = clients.secret(name);
+        let wanted = base ^ told(name, clients);
         if handed_out.is_known(id, version(&self.caches, owner, &secret), wanted) {
             return;
         }
         let entity = Wanted {
-            name: name.clone(),
+            name: name.to_owned(),
             uid: (*uid).to_owned(),
-            topic: topic.name.clone(),
-            subscription: subscription.map(|subscription| subscription.name.clone()),
+            clients: clients.into(),
         };
         let (maker, key) = (owner.clone(), key.clone());
         let make = move || entity.secret(&maker, &key);
@@ -123,20 +124,63 @@ impl Wanted {
         let entity = Entity {
             name: &self.name,
             uid: &self.uid,
-            topic: &self.topic,
-            event_subscription: self.subscription.as_deref(),
+            clients: self.clients.names(),
         };
         connection::entity(owner, &entity, &credentials::Secret::new(key))
     }
 }
 
-fn entities(configuration: &Configuration) -> impl Iterator<Item = (Kind, &Topic, Option<&Subscription>)> {
-    configuration.topics.iter().flat_map(|topic| {
-        let subscriptions = topic.subscriptions.iter();
-        let subscriptions =
-            subscriptions.map(move |subscription| (Kind::EventSubscription, topic, Some(subscription)));
-        std::iter::once((Kind::Topic, topic, None)).chain(subscriptions)
-    })
+impl From<Names<'_>> for ClientNames {
+    fn from(names: Names<'_>) -> Self {
+        match names {
+            Names::Topic(topic) => Self::Topic(topic.to_owned()),
+            Names::EventSubscription {
+                topic,
+                event_subscription,
+            } => Self::EventSubscription(topic.to_owned(), event_subscription.to_owned()),
+            Names::Hub(hub) => Self::Hub(hub.to_owned()),
+        }
+    }
+}
+
+impl ClientNames {
+    fn names(&self) -> Names<'_> {
+        match self {
+            Self::Topic(topic) => Names::Topic(topic),
+            Self::EventSubscription(topic, event_subscription) => Names::EventSubscription {
+                topic,
+                event_subscription,
+            },
+            Self::Hub(hub) => Names::Hub(hub),
+        }
+    }
+}
+
+fn entities(configuration: &Configuration) -> impl Iterator<Item = Listed<'_>> {
+    let topics = configuration.topics.iter().flat_map(|topic| {
+        let name = topic.name.as_str();
+        let subscriptions = topic.subscriptions.iter().map(move |subscription| {
+            let clients = Names::EventSubscription {
+                topic: name,
+                event_subscription: &subscription.name,
+            };
+            (subscription.resource_name.as_str(), clients)
+        });
+        std::iter::once((topic.resource_name.as_str(), Names::Topic(name))).chain(subscriptions)
+    });
+    let hubs = configuration.hubs.iter();
+    topics.chain(hubs.map(|hub| (hub.resource_name.as_str(), Names::Hub(&hub.name))))
+}
+
+/// Tells what an entity is told from what it would be told otherwise.
+fn told(name: &str, clients: Names<'_>) -> u64 {
+    match clients {
+        Names::Topic(client_name) | Names::Hub(client_name) => fingerprint(&[name, client_name]),
+        Names::EventSubscription {
+            topic,
+            event_subscription,
+        } => fingerprint(&[name, topic, event_subscription]),
+    }
 }
 
 /// The objects' own uids: those in a configuration are the data's.

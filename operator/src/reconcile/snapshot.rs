@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use config::{PodReport, objects};
-use crds::v1alpha1::{EventSubscription, Namespace, Topic};
+use crds::v1alpha1::{EventSubscription, Hub, Namespace, Topic};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 
@@ -18,6 +18,7 @@ pub(super) struct Snapshot {
     pub(super) namespaces: Vec<Arc<Resource<Namespace>>>,
     pub(super) topics: Vec<Arc<Resource<Topic>>>,
     pub(super) event_subscriptions: Vec<Arc<Resource<EventSubscription>>>,
+    pub(super) hubs: Vec<Arc<Resource<Hub>>>,
     pub(super) claims: Vec<Arc<Child<PersistentVolumeClaim>>>,
 }
 
@@ -28,6 +29,7 @@ impl Snapshot {
             namespaces: caches.namespaces.of(plane),
             topics: caches.topics.of(plane),
             event_subscriptions: caches.event_subscriptions.of(plane),
+            hubs: caches.hubs.of(plane),
             claims: caches.claims.of(plane),
         }
     }
@@ -37,6 +39,7 @@ impl Snapshot {
         self.namespaces.is_empty()
             && self.topics.is_empty()
             && self.event_subscriptions.is_empty()
+            && self.hubs.is_empty()
             && self.claims.is_empty()
     }
 
@@ -57,7 +60,9 @@ impl Snapshot {
             .event_subscriptions
             .iter()
             .map(|one| (one.uid(), &one.status));
-        namespaces.chain(topics).chain(subscriptions).collect()
+        let hubs = self.hubs.iter().map(|one| (one.uid(), &one.status));
+        let children = topics.chain(subscriptions).chain(hubs);
+        namespaces.chain(children).collect()
     }
 
     /// The Namespace with that uid.

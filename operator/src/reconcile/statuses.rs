@@ -166,7 +166,7 @@ fn is_new_upgrade(said: &Said, before: &SeenStatus) -> bool {
         && before.is_none_or(|condition| condition.content != said.content())
 }
 
-/// What is said of a Topic or EventSubscription, and whether that may change in a moment.
+/// What is said of a Topic, EventSubscription or Hub, and whether that may change in a moment.
 fn entity(
     decision: &Decision,
     before: &SeenStatus,
@@ -178,7 +178,13 @@ fn entity(
         .as_ref()
         .and_then(|place| Some((place, views.get(place.namespace.as_str())?)));
     let progress = match view {
-        Some((place, view)) => view.progress(&place.uid, place.shard.unwrap_or(usize::MAX), was_programmed),
+        Some((place, view)) => {
+            let is_hub = decision.object.kind == Kind::Hub;
+            let obstacle = is_hub.then(|| view.obstacle_to_hubs()).flatten();
+            obstacle.unwrap_or_else(|| {
+                view.progress(&place.uid, place.shard.unwrap_or(usize::MAX), was_programmed)
+            })
+        }
         None => Progress::Pending("its Namespace is not looked after yet".into()),
     };
     let waits = decision.accepted() && matches!(progress, Progress::Pending(_));

@@ -20,9 +20,10 @@ const API_SERVER: [u16; 2] = [443, 6443];
 /// Everybody may come in through the doors and ask for metrics; access keys decide the rest. Out goes the pod only to
 /// DNS and to the API server.
 pub(super) fn build(owner: &Owner, shape: &Shape) -> Prepared {
-    let mut doors = vec![tcp(objects::HTTPS_PORT)];
+    let mut doors = vec![tcp(objects::HTTPS_PORT), tcp(objects::AMQPS_PORT)];
     if shape.plaintext {
         doors.push(tcp(objects::HTTP_PORT));
+        doors.push(tcp(objects::AMQP_PORT));
     }
     doors.push(tcp(objects::OPERATIONS_PORT));
     let mut outside = vec![port(DNS, "UDP"), port(DNS, "TCP")];

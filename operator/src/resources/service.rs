@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Shape;
-use super::pod::{HTTP, HTTPS};
+use super::pod::{AMQP, AMQPS, HTTP, HTTPS};
 use crate::labels::{self, Component};
 use crate::names;
 use crate::object::{Owner, Prepared};
@@ -39,9 +39,10 @@ impl Exposure {
 pub(super) fn build(owner: &Owner, shape: &Shape, exposure: &Exposure) -> Prepared {
     let mut metadata = owner.child(names::main(&owner.name), Component::Sidecar);
     metadata.annotations = Some(exposure.annotations.clone());
-    let mut ports = vec![port(HTTPS, 443)];
+    let mut ports = vec![port(HTTPS, 443), port(AMQPS, 5671)];
     if shape.plaintext {
         ports.push(port(HTTP, 80));
+        ports.push(port(AMQP, 5672));
     }
     let service_type = match exposure.service_type {
         ServiceType::ClusterIP => "ClusterIP",

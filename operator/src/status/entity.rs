@@ -1,4 +1,4 @@
-//! The conditions of a Topic or EventSubscription.
+//! The conditions of a Topic, EventSubscription or Hub.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -50,6 +50,19 @@ impl<'a> View<'a> {
         refused
             .map(|refused| (refused.uid.as_str(), refused.reason.as_str()))
             .collect()
+    }
+
+    /// Why the pod cannot serve any Hub, if that is so. Its digests do not tell: to a version from before there were Hubs
+    /// they are a field of a shard that it passes over.
+    pub fn obstacle_to_hubs(&self) -> Option<Progress> {
+        let report = self
+            .report
+            .filter(|report| self.is_current && !report.serves_hubs)?;
+        Some(Progress::Refused(format!(
+            "the broker pod has version {}, which serves no Hubs; let the Namespace be upgraded, as its condition \
+             UpgradeAvailable says",
+            report.version
+        )))
     }
 
     /// How far the entity with this uid in the document, in this shard, has come. A `True` that was said of the same
@@ -125,4 +138,42 @@ pub(super) const NOT_ACCEPTED: &str = "it is not accepted, so that there is noth
 /// Whether a status says that the pod has applied this generation.
 pub fn was_programmed(seen: &SeenStatus, generation: Option<i64>) -> bool {
     seen.is_true(condition::PROGRAMMED, generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_that_does_not_know_hubs_serves_none_whatever_its_digests_say() {
+        let since = Since::default();
+        let digest = config::Digest::of(b"");
+        let mut text = json!({
+            "format": 1, "podUid": "p", "version": "0.1.0", "namespaceUid": "n", "revision": 7,
+            "shards": vec![digest.to_string(); config::SHARD_COUNT], "secretsRevision": 1, "refused": [],
+        });
+        let old: PodReport = serde_json::from_value(text.clone()).unwrap();
+        text["servesHubs"] = json!(true);
+        let new: PodReport = serde_json::from_value(text).unwrap();
+        let wanted = Wanted {
+            revision: 7,
+            shards: [digest; config::SHARD_COUNT],
+        };
+        let view = |report, is_current| View {
+            wanted: Some(&wanted),
+            since: &since,
+            report,
+            is_current,
+            refused: HashMap::new(),
+            is_behind: false,
+            is_paused: false,
+        };
+        let obstacle = view(Some(&old), true).obstacle_to_hubs();
+        assert!(matches!(obstacle, Some(Progress::Refused(why)) if why.contains("version 0.1.0")));
+        for view in [view(Some(&new), true), view(Some(&old), false), view(None, true)] {
+            assert_eq!(view.obstacle_to_hubs(), None);
+        }
+    }
 }

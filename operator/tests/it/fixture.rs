@@ -2,7 +2,7 @@
 
 use crds::v1alpha1::Namespace;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use operator::connection::{self, Entity};
+use operator::connection::{self, Entity, Names};
 use operator::object::{Owner, Prepared};
 use operator::release::{self, Release};
 use operator::resources::{self, Exposure, Parts, PodVolume, Shape};
@@ -41,19 +41,28 @@ impl Fixture {
         let configuration = self.configuration();
         let pieces = configuration.pieces(1).unwrap();
         let key = credentials::Secret::new("Sm9sbHkgZ29vZCBrZXksIGluZGVlZCBpdCBpcyBzbyE=");
-        let entity = |event_subscription| Entity {
+        let entity = |clients| Entity {
             name: "orders",
             uid: "7c1f2a90-0d0c-4c5e-8f51-3d6f2f7a1b11",
-            topic: "OrdersV2",
-            event_subscription,
+            clients,
         };
+        let topic = "OrdersV2";
+        let event_subscription = "billing";
         let mut objects = self.parts();
         objects.extend([
             resources::config_map::shard(&self.owner, 3, &pieces.shards[3]),
             resources::config_map::head(&self.owner, &pieces.head),
             connection::namespace(&self.owner, &key),
-            connection::entity(&self.owner, &entity(None), &key),
-            connection::entity(&self.owner, &entity(Some("billing")), &key),
+            connection::entity(&self.owner, &entity(Names::Topic(topic)), &key),
+            connection::entity(
+                &self.owner,
+                &entity(Names::EventSubscription {
+                    topic,
+                    event_subscription,
+                }),
+                &key,
+            ),
+            connection::entity(&self.owner, &entity(Names::Hub(topic)), &key),
         ]);
         objects
     }

@@ -12,13 +12,59 @@ use crate::secret::Secret;
 pub struct Connection<'a> {
     /// Event Grid: `http://127.0.0.1:8080` locally, `https://shop.default.svc` in the cluster.
     pub eventgrid_endpoint: &'a str,
-    /// A live access key.
-    pub eventgrid_key: &'a Secret,
+    /// A live access key of the rule that every Namespace has, `RootManageSharedAccessKey`.
+    pub key: &'a Secret,
+    /// How programs reach Event Hubs.
+    pub event_hubs: EventHubs<'a>,
     /// The public roots and ours, as a path that the program can open.
     pub bundle: Option<&'a Path>,
     /// `/healthz`, `/readyz`, `/metrics`; local mode only.
     pub operations_url: Option<&'a str>,
 }
+
+/// How programs reach Event Hubs.
+#[derive(Clone, Copy, Debug)]
+pub enum EventHubs<'a> {
+    /// Over TLS, at the port that every SDK knows.
+    Tls {
+        /// A name that the certificate covers.
+        host: &'a str,
+    },
+    /// Without TLS. Unmodified programs do that only with an emulator, so this is called one.
+    Emulator {
+        /// A name or address of this machine.
+        host: &'a str,
+        /// Where AMQP without TLS is.
+        port: u16,
+    },
+}
+
+impl EventHubs<'_> {
+    fn host(&self) -> &str {
+        match self {
+            Self::Tls { host } | Self::Emulator { host, .. } => host,
+        }
+    }
+
+    /// SDKs take the key as text, so that it may hold any character but `;`.
+    fn connection_string(&self, key: &Secret) -> String {
+        let (endpoint, end) = match self {
+            Self::Tls { host } => (format!("{host}/"), ""),
+            Self::Emulator { host, port: AMQP } => ((*host).to_owned(), EMULATOR),
+            Self::Emulator { host, port } => (format!("{host}:{port}"), EMULATOR),
+        };
+        let key = key.expose();
+        format!("Endpoint=sb://{endpoint};SharedAccessKeyName={ROOT_RULE};SharedAccessKey={key}{end}")
+    }
+}
+
+/// The rule whose key is handed out.
+const ROOT_RULE: &str = "RootManageSharedAccessKey";
+/// The port of AMQP without TLS that need not be written.
+const AMQP: u16 = 5672;
+/// Tells SDKs that there is no TLS.
+const EMULATOR: &str = ";UseDevelopmentEmulator=true";
+const EVENT_HUBS_CONNECTION: &str = "EVENT_HUB_CONNECTION_STR";
 
 /// Keys and values in a fixed order. A key appears with the capability behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +95,15 @@ impl Settings {
     pub fn new(connection: &Connection<'_>) -> Self {
         let mut settings = vec![
             ("EVENTGRID_ENDPOINT", Secret::new(connection.eventgrid_endpoint)),
-            ("EVENTGRID_KEY", connection.eventgrid_key.clone()),
+            ("EVENTGRID_KEY", connection.key.clone()),
+            (
+                "EVENT_HUB_FULLY_QUALIFIED_NAMESPACE",
+                Secret::new(connection.event_hubs.host()),
+            ),
+            (
+                EVENT_HUBS_CONNECTION,
+                Secret::new(connection.event_hubs.connection_string(connection.key)),
+            ),
         ];
         if let Some(bundle) = connection.bundle {
             // Go, Rust and Python's asyncio read the first, Python's requests the second, Node.js the third.
@@ -73,6 +127,15 @@ impl Settings {
     #[must_use]
     pub fn with_event_subscription(self, event_subscription: &str) -> Self {
         self.with("EVENTGRID_EVENT_SUBSCRIPTION_NAME", event_subscription)
+    }
+
+    /// The same for programs of one event hub, by the name that clients use. The connection string names it, too.
+    #[must_use]
+    pub fn with_hub(mut self, hub: &str) -> Self {
+        for (_, value) in self.0.iter_mut().filter(|(key, _)| *key == EVENT_HUBS_CONNECTION) {
+            *value = Secret::new(format!("{};EntityPath={hub}", value.expose()));
+        }
+        self.with("EVENT_HUB_NAME", hub)
     }
 
     fn with(mut self, key: &'static str, value: &str) -> Self {
@@ -138,7 +201,11 @@ mod tests {
     fn settings(key: &str, bundle: &str) -> Settings {
         Settings::new(&Connection {
             eventgrid_endpoint: "http://127.0.0.1:8080",
-            eventgrid_key: &Secret::new(key),
+            key: &Secret::new(key),
+            event_hubs: EventHubs::Emulator {
+                host: "localhost",
+                port: 8082,
+            },
             bundle: Some(Path::new(bundle)),
             operations_url: Some("http://127.0.0.1:9464"),
         })
@@ -153,6 +220,9 @@ mod tests {
             text,
             "EVENTGRID_ENDPOINT='http://127.0.0.1:8080'\n\
              EVENTGRID_KEY='a+b/c='\n\
+             EVENT_HUB_FULLY_QUALIFIED_NAMESPACE='localhost'\n\
+             EVENT_HUB_CONNECTION_STR='Endpoint=sb://localhost:8082;SharedAccessKeyName=RootManageSharedAccessKey;\
+             SharedAccessKey=a+b/c=;UseDevelopmentEmulator=true'\n\
              SSL_CERT_FILE='/tmp/it'\\''s/bundle.pem'\n\
              REQUESTS_CA_BUNDLE='/tmp/it'\\''s/bundle.pem'\n\
              NODE_EXTRA_CA_CERTS='/tmp/it'\\''s/bundle.pem'\n\
@@ -196,12 +266,13 @@ mod tests {
     fn without_a_bundle_no_program_is_told_to_distrust_the_public_roots() {
         let connection = Connection {
             eventgrid_endpoint: "http://127.0.0.1:8080",
-            eventgrid_key: &Secret::new("key"),
+            key: &Secret::new("key"),
+            event_hubs: EventHubs::Tls { host: "shop" },
             bundle: None,
             operations_url: None,
         };
         let keys: Vec<_> = Settings::new(&connection).iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["EVENTGRID_ENDPOINT", "EVENTGRID_KEY"]);
+        assert!(keys.iter().all(|key| key.starts_with("EVENT")), "{keys:?}");
     }
 
     #[test]
@@ -212,6 +283,42 @@ mod tests {
         let pairs: Vec<_> = settings.iter().collect();
         assert!(pairs.contains(&("EVENTGRID_TOPIC_NAME", "orders")));
         assert!(pairs.contains(&("EVENTGRID_EVENT_SUBSCRIPTION_NAME", "billing")));
+    }
+
+    #[test]
+    fn a_connection_string_is_what_azures_portal_or_its_emulator_would_give() {
+        let key = &Secret::new("abc=");
+        let all = "SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=abc=";
+        for (event_hubs, expected) in [
+            (
+                EventHubs::Tls {
+                    host: "shop.apps.svc",
+                },
+                format!("Endpoint=sb://shop.apps.svc/;{all};EntityPath=telemetry"),
+            ),
+            (
+                EventHubs::Emulator {
+                    host: "localhost",
+                    port: 5672,
+                },
+                format!("Endpoint=sb://localhost;{all};UseDevelopmentEmulator=true;EntityPath=telemetry"),
+            ),
+        ] {
+            let connection = Connection {
+                eventgrid_endpoint: "",
+                key,
+                event_hubs,
+                bundle: None,
+                operations_url: None,
+            };
+            let settings = Settings::new(&connection).with_hub("telemetry");
+            let pairs: Vec<_> = settings.iter().collect();
+            assert!(
+                pairs.contains(&("EVENT_HUB_CONNECTION_STR", expected.as_str())),
+                "{expected}"
+            );
+            assert!(pairs.contains(&("EVENT_HUB_NAME", "telemetry")));
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! keys.json     two access keys per authorization rule     0600
 //! ca.crt        what programs must trust                   0644
 //! bundle.pem    the system's roots and ca.crt              0644
+//! bundle.p12    the same for Java                          0644
+//! python/       the same for Python: see PYTHON_TRUST      0700
 //! ```
 
 use std::collections::BTreeMap;
@@ -18,6 +20,7 @@ use crate::access_keys::{AccessKeys, NoRandomness};
 use crate::certificates::{self, Certificates};
 use crate::file;
 use crate::server_names::ServerNames;
+use crate::{PYTHON_TRUST, java_trust_store};
 
 const KEYS_FORMAT: u32 = 1;
 
@@ -130,11 +133,12 @@ impl Directory {
             file::write_private(&self.file("ca.pem"), certificates.authorities_pem().expose())?;
             file::write_private(&self.file("serving.pem"), certificates.serving_pem().expose())?;
         }
-        file::write_public(&self.file("ca.crt"), &certificates.trust_pem())?;
+        file::write_public(&self.file("ca.crt"), certificates.trust_pem())?;
         Ok(certificates)
     }
 
-    /// Writes `bundle.pem`, the public roots (see [`crate::system_roots`]) followed by ours, and returns its path.
+    /// Writes `bundle.pem`, the public roots (see [`crate::system_roots`]) followed by ours, and returns its path. Beside
+    /// it lies what Java and Python need to use it.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -146,6 +150,14 @@ impl Directory {
         text.push_str(&certificates.trust_pem());
         let path = self.file("bundle.pem");
         file::write_public(&path, &text)?;
+        let store = java_trust_store(&text).map_err(|problem| Error::Unusable {
+            path: path.clone(),
+            problem,
+        })?;
+        file::write_public(&self.file("bundle.p12"), &store)?;
+        let python = self.file("python");
+        file::create_private_folder(&python)?;
+        file::write_public(&python.join("sitecustomize.py"), PYTHON_TRUST)?;
         Ok(path)
     }
 
@@ -214,6 +226,7 @@ impl Directory {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
@@ -317,7 +330,8 @@ mod tests {
         directory.bundle(None, &certificates).unwrap();
         let mode = |name: &str| fs::metadata(directory.file(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!(["ca.pem", "serving.pem", "keys.json"].map(mode), [0o600; 3]);
-        assert_eq!(["ca.crt", "bundle.pem"].map(mode), [0o644; 2]);
+        let public = ["ca.crt", "bundle.pem", "bundle.p12", "python/sitecustomize.py"];
+        assert_eq!(public.map(mode), [0o644; 4]);
     }
 
     #[test]
@@ -327,5 +341,34 @@ mod tests {
         let path = directory.bundle(Some("PUBLIC ROOTS"), &certificates).unwrap();
         let text = fs::read_to_string(path).unwrap();
         assert_eq!(text, format!("PUBLIC ROOTS\n{}", certificates.trust_pem()));
+    }
+
+    /// What is imported stands in for the package of that name.
+    #[test]
+    fn python_programs_trust_the_bundle_and_keep_the_customization_that_they_had() {
+        let (folder, directory) = fixture();
+        let certificates = directory.certificates("shop", &names(), now()).unwrap();
+        let bundle = directory.bundle(None, &certificates).unwrap();
+        let packages = folder.path().join("packages");
+        fs::create_dir_all(packages.join("certifi")).unwrap();
+        fs::write(packages.join("certifi/__init__.py"), "from .core import where\n").unwrap();
+        fs::write(packages.join("certifi/core.py"), "def where(): return 'theirs'\n").unwrap();
+        fs::write(
+            packages.join("sitecustomize.py"),
+            "import os\nos.environ['CUSTOM'] = 'kept'\n",
+        )
+        .unwrap();
+        let folders = [directory.file("python"), packages].map(|folder| folder.display().to_string());
+        let program =
+            "import certifi, os; print(certifi.where(), os.environ['SSL_CERT_FILE'], os.environ['CUSTOM'])";
+        let output = Command::new("python3")
+            .args(["-c", program])
+            .env("PYTHONPATH", folders.join(":"))
+            .env_remove("SSL_CERT_FILE")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let bundle = fs::canonicalize(bundle).unwrap().display().to_string();
+        assert_eq!(said.trim(), format!("{bundle} {bundle} kept"), "{output:?}");
     }
 }

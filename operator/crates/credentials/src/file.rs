@@ -25,22 +25,27 @@ pub struct Error {
 /// # Errors
 /// When the folder of `path` does not exist, or cannot be written.
 pub fn write_private(path: &Path, text: &str) -> Result<(), Error> {
-    write(path, text, PRIVATE)
+    write(path, text.as_bytes(), PRIVATE)
 }
 
-/// The same for what everybody may read (mode 0644). A file that already holds `text` is left alone, so that programs
-/// which watch it do not wake up.
-pub(crate) fn write_public(path: &Path, text: &str) -> Result<(), Error> {
-    if read(path)?.as_deref() == Some(text) {
+/// The same for what everybody may read (mode 0644). A file that already holds `content` is left alone, so that
+/// programs which watch it do not wake up.
+pub(crate) fn write_public(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Error> {
+    let content = content.as_ref();
+    if found(path, fs::read(path))?.as_deref() == Some(content) {
         return Ok(());
     }
-    write(path, text, PUBLIC)
+    write(path, content, PUBLIC)
 }
 
 /// The file's text, or `None` if there is no such file.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, Error> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+    found(path, fs::read_to_string(path))
+}
+
+fn found<T>(path: &Path, read: io::Result<T>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(content) => Ok(Some(content)),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(Error {
             operation: "read",
@@ -63,18 +68,18 @@ pub(crate) fn create_private_folder(path: &Path) -> Result<(), Error> {
         })
 }
 
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
+fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
-    replace(path, &temporary, text, mode).map_err(|cause| Error {
+    replace(path, &temporary, content, mode).map_err(|cause| Error {
         operation: "write",
         path: path.to_owned(),
         cause,
     })
 }
 
-fn replace(path: &Path, temporary: &Path, text: &str, mode: u32) -> io::Result<()> {
+fn replace(path: &Path, temporary: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     // Left over from a crash: its mode may be another one, so it is not reused.
     match fs::remove_file(temporary) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
@@ -85,7 +90,7 @@ fn replace(path: &Path, temporary: &Path, text: &str, mode: u32) -> io::Result<(
         .create_new(true)
         .mode(mode)
         .open(temporary)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(content)?;
     file.sync_all()?;
     fs::rename(temporary, path)?;
     let folder = path

@@ -28,11 +28,12 @@ mod secret;
 mod server_names;
 mod serving;
 mod system_roots;
+mod trust_store;
 mod x509;
 
 pub use access_keys::{AccessKeys, NoRandomness};
 pub use certificates::{Certificates, Error as CertificateError};
-pub use connection::{Connection, Format, MultiLineValue, Settings};
+pub use connection::{Connection, EventHubs, Format, MultiLineValue, Settings};
 pub use directory::{Directory, Error as DirectoryError};
 pub use examination::{Examination, examine};
 pub use file::{Error as FileError, write_private};
@@ -40,4 +41,9 @@ pub use secret::Secret;
 pub use server_names::{BadServerName, ServerNames};
 pub use serving::Serving;
 pub use system_roots::system_roots;
+pub use trust_store::java_trust_store;
 pub use x509::to_pem as certificate_pem;
+
+/// A Python module that makes every program trust the `bundle.pem` in its folder, or one folder up. It has to be called
+/// `sitecustomize.py`, in a folder on `PYTHONPATH`.
+pub const PYTHON_TRUST: &str = include_str!("sitecustomize.py");

@@ -40,6 +40,7 @@ fn measure(shop: &Namespace, topics: &mut [Topic], subscriptions: &[EventSubscri
             namespaces: vec![shop],
             topics: topics.iter().collect(),
             event_subscriptions: subscriptions.iter().collect(),
+            hubs: Vec::new(),
             findings: Vec::new(),
         };
         let start = Instant::now();

@@ -47,6 +47,7 @@ fn plan_all(objects: &[Object]) {
             Object::Namespace(object) => inputs.namespaces.push(object),
             Object::Topic(object) => inputs.topics.push(object),
             Object::EventSubscription(object) => inputs.event_subscriptions.push(object),
+            Object::Hub(object) => inputs.hubs.push(object),
         }
     }
     let plan = plan(&inputs);

@@ -71,7 +71,12 @@ fn living(inputs: &Inputs<'_>) -> HashMap<Uuid, Kind> {
         .event_subscriptions
         .iter()
         .filter_map(|object| identity(Kind::EventSubscription, *object));
-    namespaces.chain(topics).chain(subscriptions).collect()
+    let hubs = inputs
+        .hubs
+        .iter()
+        .filter_map(|object| identity(Kind::Hub, *object));
+    let children = topics.chain(subscriptions).chain(hubs);
+    namespaces.chain(children).collect()
 }
 
 fn identity(kind: Kind, object: &impl ResourceExt) -> Option<(Uuid, Kind)> {

@@ -1,6 +1,6 @@
 //! The documents that a sidecar gets.
 
-use config::{Digest, Document, FORMAT, Head, NamespaceIdentity, SHARD_COUNT, Settings, Topic};
+use config::{Digest, Document, FORMAT, Head, Hub, NamespaceIdentity, SHARD_COUNT, Settings, Topic};
 use serde::Serialize;
 
 use crate::decision::Place;
@@ -19,6 +19,8 @@ pub struct Configuration {
     pub settings: Settings,
     /// The accepted topics, in the order of their uids, each with its accepted subscriptions in theirs.
     pub topics: Vec<Topic>,
+    /// The accepted hubs, in the order of their uids.
+    pub hubs: Vec<Hub>,
 }
 
 /// A document in the shape in which it is stored.
@@ -73,15 +75,13 @@ impl Configuration {
     /// See [`EncodeError`].
     pub fn document(&self, revision: u64) -> Result<Document, EncodeError> {
         let head = self.pieces(revision)?.head;
+        let shards = self.shards();
+        let topics = shards.iter().flat_map(|shard| &shard.topics);
+        let hubs = shards.iter().flat_map(|shard| &shard.hubs);
         Ok(Document {
             head,
-            topics: self
-                .shards()
-                .iter()
-                .flat_map(|shard| &shard.topics)
-                .copied()
-                .cloned()
-                .collect(),
+            topics: topics.copied().cloned().collect(),
+            hubs: hubs.copied().cloned().collect(),
         })
     }
 
@@ -101,26 +101,32 @@ impl Configuration {
                 format: FORMAT,
                 index,
                 topics: Vec::new(),
+                hubs: Vec::new(),
             })
             .collect();
         for topic in &self.topics {
             shards[shard_of(&topic.uid)].topics.push(topic);
         }
+        for hub in &self.hubs {
+            shards[shard_of(&hub.uid)].hubs.push(hub);
+        }
         shards
     }
 }
 
-/// A [`Shard`](config::Shard) that borrows its topics: there may be thousands.
+/// A [`Shard`](config::Shard) that borrows what is in it: there may be thousands.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ShardOf<'a> {
     format: u32,
     index: usize,
     topics: Vec<&'a Topic>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<&'a Hub>,
 }
 
-/// The shard of a topic (and of its subscriptions): it depends on the topic's uid alone, so that a change of one topic
-/// changes one shard.
+/// The shard of a topic (and of its subscriptions) or of a hub: it depends on the uid alone, so that a change of one of
+/// them changes one shard.
 pub fn shard_of(uid: &str) -> usize {
     let hash = Digest::of(uid.as_bytes()).to_u128();
     // FNV's high half has seen every byte; its lowest bits have seen only the lowest bits of each.

@@ -42,7 +42,7 @@ pub struct Place {
     /// The uid under which the configuration, a pod's report and the data speak of it: the object's own, unless it has
     /// adopted the data of another one.
     pub uid: String,
-    /// The shard that holds the Topic, or the Topic of the EventSubscription; a Namespace is in none.
+    /// The shard that holds the Topic, the Topic of the EventSubscription, or the Hub; a Namespace is in none.
     pub shard: Option<usize>,
 }
 

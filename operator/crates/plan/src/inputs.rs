@@ -1,7 +1,7 @@
 //! What is planned.
 
 use crds::shared::Reason;
-use crds::v1alpha1::{EventSubscription, Namespace, Topic};
+use crds::v1alpha1::{EventSubscription, Hub, Namespace, Topic};
 use kube::ResourceExt;
 
 use crate::manifest::Violation;
@@ -15,6 +15,7 @@ pub struct Inputs<'a> {
     pub namespaces: Vec<&'a Namespace>,
     pub topics: Vec<&'a Topic>,
     pub event_subscriptions: Vec<&'a EventSubscription>,
+    pub hubs: Vec<&'a Hub>,
     /// What is wrong with Namespaces as only a look at their surroundings shows, at most one each.
     pub findings: Vec<Finding>,
 }

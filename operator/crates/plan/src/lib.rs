@@ -1,7 +1,7 @@
 //! Resources in, decisions out.
 //!
-//! [`plan`] takes every Namespace, Topic and EventSubscription there is and answers with a [`Plan`]: for each object
-//! a [`Decision`] (accepted, or why not and what to do), and for each accepted Namespace the
+//! [`plan`] takes every Namespace, Topic, EventSubscription and Hub there is and answers with a [`Plan`]: for each
+//! object a [`Decision`] (accepted, or why not and what to do), and for each accepted Namespace the
 //! [`Configuration`] that its sidecar gets. Defaults are applied here and nowhere else. It is a pure
 //! function: no client, no clock, no randomness, and the order of its inputs does not matter. [`plan_again`] is the
 //! same for whoever plans often: a [`Memo`] spares it the objects that did not change.
@@ -31,6 +31,7 @@ mod decision;
 mod duration;
 mod event_subscription;
 mod filter;
+mod hub;
 mod inputs;
 pub mod manifest;
 mod memo;

@@ -10,7 +10,7 @@ mod schema;
 mod suggest;
 mod violation;
 
-use crds::v1alpha1::{EventSubscription, Namespace, Topic};
+use crds::v1alpha1::{EventSubscription, Hub, Namespace, Topic};
 use crds::{API_VERSION, Kind, schema_for};
 use kube::core::ObjectMeta;
 use serde::de::DeserializeOwned;
@@ -25,6 +25,7 @@ pub enum Object {
     Namespace(Box<Namespace>),
     Topic(Box<Topic>),
     EventSubscription(Box<EventSubscription>),
+    Hub(Box<Hub>),
 }
 
 impl Object {
@@ -34,6 +35,7 @@ impl Object {
             Self::Namespace(_) => Kind::Namespace,
             Self::Topic(_) => Kind::Topic,
             Self::EventSubscription(_) => Kind::EventSubscription,
+            Self::Hub(_) => Kind::Hub,
         }
     }
 
@@ -43,6 +45,7 @@ impl Object {
             Self::Namespace(object) => &object.metadata,
             Self::Topic(object) => &object.metadata,
             Self::EventSubscription(object) => &object.metadata,
+            Self::Hub(object) => &object.metadata,
         }
     }
 }
@@ -61,6 +64,7 @@ pub fn read(manifest: &Value) -> Result<Object, Vec<Violation>> {
         Kind::Namespace => typed(manifest).map(Object::Namespace),
         Kind::Topic => typed(manifest).map(Object::Topic),
         Kind::EventSubscription => typed(manifest).map(Object::EventSubscription),
+        Kind::Hub => typed(manifest).map(Object::Hub),
     }
 }
 

@@ -3,16 +3,20 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-/// The name of a topic or event subscription on the wire: 3 to 50 of `A-Z a-z 0-9 -`. Compared ignoring case
-/// with [`ClientName::folded`].
+/// The name of a topic, event subscription or hub on the wire. Compared ignoring case with [`ClientName::folded`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientName(String);
 
 impl ClientName {
-    /// Azure's rule for names in a namespace.
+    /// Azure's rule for names of topics and event subscriptions: 3 to 50 of `A-Z a-z 0-9 -`.
     pub fn new(name: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         ((3..=50).contains(&name.len()) && name.bytes().all(allowed)).then(|| Self(name.to_owned()))
+    }
+
+    /// Azure's rule for names of event hubs: at most 256 of `A-Z a-z 0-9 . _ -`, first and last a letter or digit.
+    pub fn of_hub(name: &str) -> Option<Self> {
+        is_azure_word(name, 256).then(|| Self(name.to_owned()))
     }
 
     /// As it was written.
@@ -110,10 +114,14 @@ pub(crate) fn is_reserved(name: &str) -> bool {
         .any(|reserved| reserved.eq_ignore_ascii_case(name))
 }
 
-/// Names of authorization rules.
-pub(crate) fn is_authorization_rule_name(name: &str) -> bool {
+/// Names of authorization rules, and of consumer groups.
+pub(crate) fn is_rule_or_group_name(name: &str) -> bool {
+    is_azure_word(name, 50)
+}
+
+fn is_azure_word(name: &str, length_max: usize) -> bool {
     let ends = |end: Option<u8>| end.is_some_and(|byte| byte.is_ascii_alphanumeric());
-    name.len() <= 50
+    name.len() <= length_max
         && ends(name.bytes().next())
         && ends(name.bytes().last())
         && name

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use config::NamespaceIdentity;
 use crds::Kind;
-use crds::v1alpha1::{EventSubscription, Namespace, Topic};
+use crds::v1alpha1::{EventSubscription, Hub, Namespace, Topic};
 use kube::ResourceExt;
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::dead_letter::DeadLetterPaths;
 use crate::decision::{Decision, ObjectId, Place, Refusal};
 use crate::duration::IsoDuration;
 use crate::event_subscription::{Parent, subscription, time_to_live};
+use crate::hub;
 use crate::inputs::{Finding, Inputs, Key, by_age, key_of, kubernetes_namespace};
 use crate::memo::Memo;
 use crate::namespace::settings;
@@ -53,6 +54,9 @@ pub fn plan_again(inputs: &Inputs<'_>, memo: &mut Memo) -> Plan {
     by_age(&inputs.event_subscriptions)
         .into_iter()
         .for_each(|object| planner.add_subscription(object));
+    by_age(&inputs.hubs)
+        .into_iter()
+        .for_each(|object| planner.add_hub(object));
     let plan = planner.finish();
     memo.end();
     plan
@@ -72,6 +76,9 @@ struct Planner<'a> {
     topic_names: HashMap<(Key<'a>, String), &'a str>,
     subscription_names: HashMap<(usize, String), &'a str>,
     subscriptions: HashSet<Key<'a>>,
+    hubs: HashSet<Key<'a>>,
+    hub_names: HashMap<(Key<'a>, String), &'a str>,
+    accepted_hubs: Vec<(Key<'a>, config::Hub)>,
     dead_letters: DeadLetterPaths,
 }
 
@@ -106,6 +113,9 @@ impl<'a> Planner<'a> {
             topic_names: HashMap::new(),
             subscription_names: HashMap::new(),
             subscriptions: HashSet::new(),
+            hubs: HashSet::new(),
+            hub_names: HashMap::new(),
+            accepted_hubs: Vec::new(),
             dead_letters: DeadLetterPaths::default(),
         }
     }
@@ -145,6 +155,7 @@ impl<'a> Planner<'a> {
             },
             settings,
             topics: Vec::new(),
+            hubs: Vec::new(),
         })
     }
 
@@ -167,14 +178,8 @@ impl<'a> Planner<'a> {
     }
 
     fn topic(&mut self, object: &'a Topic) -> Result<AcceptedTopic<'a>, Refusal> {
-        const PARENT: &str = "spec.namespaceRef";
         let own = self.memo.checked(Kind::Topic, object)?;
-        let namespace = sibling(object, &object.spec.namespace_ref.name);
-        match self.namespaces.get(&namespace) {
-            Some(Some(_)) => {}
-            Some(None) => return Err(refusals::not_accepted(PARENT, Kind::Namespace, namespace)),
-            None => return Err(refusals::not_found(PARENT, Kind::Namespace, namespace)),
-        }
+        let namespace = self.parent_namespace(sibling(object, &object.spec.namespace_ref.name))?;
         let name = client_name(object.spec.azure_name.as_deref(), key_of(object).1)?;
         let data = self.adoption.data_uid(object, own)?;
         match self.topic_names.entry((namespace, name.folded())) {
@@ -191,6 +196,15 @@ impl<'a> Planner<'a> {
         };
         self.adoption.settle(data);
         Ok(accepted_topic(object, namespace, data, name.as_str()))
+    }
+
+    fn parent_namespace(&self, key: Key<'a>) -> Result<Key<'a>, Refusal> {
+        const PARENT: &str = "spec.namespaceRef";
+        match self.namespaces.get(&key) {
+            Some(Some(_)) => Ok(key),
+            Some(None) => Err(refusals::not_accepted(PARENT, Kind::Namespace, key)),
+            None => Err(refusals::not_found(PARENT, Kind::Namespace, key)),
+        }
     }
 
     fn add_subscription(&mut self, object: &'a EventSubscription) {
@@ -287,6 +301,44 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    fn add_hub(&mut self, object: &'a Hub) {
+        let key = key_of(object);
+        let outcome = if self.hubs.insert(key) {
+            self.hub(object)
+        } else {
+            Err(refusals::twice(Kind::Hub, key))
+        };
+        self.decide(Kind::Hub, object, outcome);
+    }
+
+    fn hub(&mut self, object: &'a Hub) -> Result<Place, Refusal> {
+        let own = self.memo.checked(Kind::Hub, object)?;
+        let namespace = self.parent_namespace(sibling(object, &object.spec.namespace_ref.name))?;
+        let name = hub::client_name(object)?;
+        let data = self.adoption.data_uid(object, own)?;
+        let entity = hub::hub(object, &data.to_string(), &name)?;
+        match self.hub_names.entry((namespace, name.folded())) {
+            Entry::Occupied(older) => {
+                return Err(refusals::name_conflict(
+                    Kind::Hub,
+                    older.get(),
+                    &name,
+                    Kind::Namespace,
+                    namespace,
+                ));
+            }
+            Entry::Vacant(free) => free.insert(key_of(object).1),
+        };
+        self.adoption.settle(data);
+        let place = Place {
+            namespace: namespace.1.to_owned(),
+            uid: entity.uid.clone(),
+            shard: Some(shard_of(&entity.uid)),
+        };
+        self.accepted_hubs.push((namespace, entity));
+        Ok(place)
+    }
+
     fn decide(&mut self, kind: Kind, object: &impl ResourceExt, outcome: Result<Place, Refusal>) {
         self.decisions
             .push(Decision::new(ObjectId::of(kind, object), outcome));
@@ -301,6 +353,12 @@ impl<'a> Planner<'a> {
             topic.subscriptions.sort_by(|a, b| a.uid.cmp(&b.uid));
             if let Some(Some(configuration)) = self.namespaces.get_mut(&namespace) {
                 configuration.topics.push(topic);
+            }
+        }
+        self.accepted_hubs.sort_by(|(_, a), (_, b)| a.uid.cmp(&b.uid));
+        for (namespace, hub) in self.accepted_hubs {
+            if let Some(Some(configuration)) = self.namespaces.get_mut(&namespace) {
+                configuration.hubs.push(hub);
             }
         }
         let configurations = self.namespaces.into_values().flatten().collect();

@@ -8,6 +8,8 @@ mod agreement;
 mod corpus;
 #[path = "it/generate.rs"]
 mod generate;
+#[path = "it/hubs.rs"]
+mod hubs;
 #[path = "it/manifests.rs"]
 mod manifests;
 #[path = "it/memory.rs"]

@@ -21,6 +21,10 @@ use crate::resources::Shape;
 pub(crate) const HTTPS: &str = "https";
 /// Name of the port without.
 pub(crate) const HTTP: &str = "http";
+/// Name of AMQP's port with TLS.
+pub(crate) const AMQPS: &str = "amqps";
+/// Name of AMQP's port without.
+pub(crate) const AMQP: &str = "amqp";
 /// Name of the port with health and metrics, in the pod alone.
 const OPERATIONS: &str = "operations";
 
@@ -116,9 +120,10 @@ fn from_pod(name: &str, field: &str) -> EnvVar {
 }
 
 fn ports(shape: &Shape) -> Vec<ContainerPort> {
-    let mut ports = vec![port(HTTPS, objects::HTTPS_PORT)];
+    let mut ports = vec![port(HTTPS, objects::HTTPS_PORT), port(AMQPS, objects::AMQPS_PORT)];
     if shape.plaintext {
         ports.push(port(HTTP, objects::HTTP_PORT));
+        ports.push(port(AMQP, objects::AMQP_PORT));
     }
     ports.push(port(OPERATIONS, objects::OPERATIONS_PORT));
     ports

@@ -6,7 +6,7 @@ use crate::{Document, Secrets};
 /// serialisable: this is what a reader holds once it has both.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration {
-    /// Topics, subscriptions, settings.
+    /// Topics, subscriptions, event hubs, settings.
     pub document: Document,
     /// Access keys and serving certificate.
     pub secrets: Secrets,

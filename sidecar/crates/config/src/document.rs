@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{FORMAT, Head, SHARD_COUNT, Shard, Topic};
+use crate::{FORMAT, Head, Hub, SHARD_COUNT, Shard, Topic};
 
 /// Everything a sidecar needs to know about its Namespace, but for the secrets. It does not travel in this
 /// shape, so it is not serialisable: see [`Head`] and [`Shard`].
@@ -12,6 +12,8 @@ pub struct Document {
     pub head: Head,
     /// Every topic of every shard, in the order of the shards.
     pub topics: Vec<Topic>,
+    /// Every event hub of every shard, in the order of the shards.
+    pub hubs: Vec<Hub>,
 }
 
 impl Document {
@@ -32,8 +34,12 @@ impl Document {
                 found: shards.iter().map(|shard| shard.index).collect(),
             });
         }
-        let topics = shards.into_iter().flat_map(|shard| shard.topics).collect();
-        Ok(Self { head, topics })
+        let (mut topics, mut hubs) = (Vec::new(), Vec::new());
+        for shard in shards {
+            topics.extend(shard.topics);
+            hubs.extend(shard.hubs);
+        }
+        Ok(Self { head, topics, hubs })
     }
 }
 
@@ -104,6 +110,7 @@ mod tests {
                 format: FORMAT,
                 index,
                 topics: vec![],
+                hubs: vec![],
             })
             .collect()
     }
@@ -114,7 +121,8 @@ mod tests {
             Document::assemble(head(), shards()),
             Ok(Document {
                 head: head(),
-                topics: vec![]
+                topics: vec![],
+                hubs: vec![],
             })
         );
     }

@@ -2,7 +2,7 @@
 //!
 //! A document travels in pieces, because a Kubernetes object has a size limit and most changes touch one
 //! topic: a small [`Head`] with the settings, the revision and the [`Digest`] of every piece, and
-//! [`SHARD_COUNT`] pieces, each a [`Shard`] of topics. Writers write the shards first and the head last;
+//! [`SHARD_COUNT`] pieces, each a [`Shard`] of topics and event hubs. Writers write the shards first and the head last;
 //! a reader takes a shard only if its bytes have the digest that the head names ([`Head::vouches_for`]),
 //! and puts the pieces together with [`Document::assemble`].
 //!
@@ -31,7 +31,7 @@ pub use filter::{Filter, Operator, Predicate};
 pub use head::{AuthorizationRule, DeletionPolicy, Head, NamespaceIdentity, Right, Settings};
 pub use report::{PodReport, Problem, REFUSED_LISTED, Refused};
 pub use secrets::{AccessKeys, Secrets};
-pub use shard::{Shard, Subscription, Topic};
+pub use shard::{Hub, Shard, Subscription, Topic};
 
 /// Version of the document's meaning. A reader refuses a document with any other number.
 pub const FORMAT: u32 = 1;

@@ -20,6 +20,10 @@ pub const NAMESPACE_UID_LABEL: &str = "weft.dev/namespace-uid";
 pub const HTTPS_PORT: u16 = 8443;
 /// HTTP without TLS in the pod; open only if the Namespace says so.
 pub const HTTP_PORT: u16 = 8080;
+/// AMQP over TLS in the pod.
+pub const AMQPS_PORT: u16 = 5671;
+/// AMQP without TLS in the pod; open only if the Namespace says so.
+pub const AMQP_PORT: u16 = 5672;
 /// Health, readiness, metrics in the pod; on no Service.
 pub const OPERATIONS_PORT: u16 = 9464;
 

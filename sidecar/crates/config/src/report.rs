@@ -19,6 +19,10 @@ pub struct PodReport {
     pub version: String,
     /// Uid of the Namespace that it serves.
     pub namespace_uid: String,
+    /// Whether it serves event hubs. A writer from before there were any applies the digest of a shard with hubs all
+    /// the same, so that the digest alone does not tell.
+    #[serde(default)]
+    pub serves_hubs: bool,
     /// Revision of the document in effect.
     pub revision: u64,
     /// Digest of each shard in effect, by index.

@@ -1,4 +1,4 @@
-//! A shard: the topics of a Namespace whose uids hash to one of sixteen numbers.
+//! A shard: the topics and event hubs of a Namespace whose uids hash to one of sixteen numbers.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,11 @@ pub struct Shard {
     pub index: usize,
     /// In the order of their uids, so that equal content has equal bytes.
     pub topics: Vec<Topic>,
+    /// In the order of their uids. Absent if there are none: such a shard has the bytes that it had before there were
+    /// hubs. A reader from that time serves the topics and knows nothing of the hubs, which its
+    /// [`PodReport`](crate::PodReport) tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hubs: Vec<Hub>,
 }
 
 /// A namespace topic.
@@ -59,4 +64,67 @@ pub struct Subscription {
     /// Uid of the topic in this document that takes the dead letters; without it they are dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter_topic: Option<String>,
+}
+
+/// An event hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hub {
+    /// `metadata.uid`, a UUID in hyphenated lower case: the identity of the data. A new uid is an empty hub.
+    pub uid: String,
+    /// The name that clients use: `azureName`, else the resource's name. Unique among the hubs of the document,
+    /// ignoring case; 1 to 256 of `A-Z a-z 0-9 . _ -`.
+    pub name: String,
+    /// `metadata.name`, under which the hub is reported back.
+    pub resource_name: String,
+    /// 1 to 1024. Under one uid it never goes down, unless the data of another hub was adopted.
+    pub partition_count: u32,
+    /// How long an event is kept, in seconds: 1 hour to 90 days.
+    pub retention_seconds: u64,
+    /// How many bytes of events the hub keeps, shared equally by its partitions: at least 1 MiB for each. As many as
+    /// the log has room for if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_bytes: Option<u64>,
+    /// The consumer groups beside `$Default`, which always exists: unique ignoring case, in the order of their names in
+    /// lower case; each 1 to 50 of `A-Z a-z 0-9 . _ -`.
+    pub consumer_groups: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FORMAT;
+
+    #[test]
+    fn a_shard_without_hubs_is_what_it_was_before_there_were_any() {
+        let shard = Shard {
+            format: FORMAT,
+            index: 3,
+            topics: vec![],
+            hubs: vec![],
+        };
+        let json = r#"{"format":1,"index":3,"topics":[]}"#;
+        assert_eq!(serde_json::to_string(&shard).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Shard>(json).unwrap(), shard);
+    }
+
+    #[test]
+    fn the_json_of_a_hub_is_what_other_versions_expect() {
+        let hub = Hub {
+            uid: "u".into(),
+            name: "Telemetry".into(),
+            resource_name: "telemetry".into(),
+            partition_count: 4,
+            retention_seconds: 86_400,
+            retention_bytes: None,
+            consumer_groups: vec!["dashboards".into()],
+        };
+        let json = r#"{"uid":"u","name":"Telemetry","resourceName":"telemetry","partitionCount":4,"retentionSeconds":86400,"consumerGroups":["dashboards"]}"#;
+        assert_eq!(serde_json::to_string(&hub).unwrap(), json);
+        let bounded = json.replace("\"consumerGroups", "\"retentionBytes\":1048576,\"consumerGroups");
+        assert_eq!(
+            serde_json::from_str::<Hub>(&bounded).unwrap().retention_bytes,
+            Some(1 << 20)
+        );
+    }
 }

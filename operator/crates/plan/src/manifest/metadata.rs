@@ -57,7 +57,7 @@ pub(super) fn check(metadata: &Value, found: &mut Vec<Violation>) {
 fn name(name: &Value, found: &mut Vec<Violation>) {
     if !name.as_str().is_some_and(is_dns_subdomain) {
         let rule = "a name is required and has at most 253 of a-z 0-9 - . and begins and ends with a letter or digit";
-        let fix = "choose such a name; what clients use instead can stand in spec.azureName of a Topic or EventSubscription";
+        let fix = "choose such a name; what clients use instead can stand in spec.azureName of a Topic, EventSubscription or Hub";
         found.push(Violation::new("metadata.name", rule, fix));
     }
 }

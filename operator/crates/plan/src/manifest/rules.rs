@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use crate::duration::IsoDuration;
 use crate::filter::is_key;
+use crate::hub::PARTITIONS;
 use crate::name::{
-    ClientName, is_authorization_rule_name, is_label_byte, is_label_value, is_metadata_key,
-    is_namespace_name, is_object_name, is_reserved, is_server_name,
+    ClientName, is_label_byte, is_label_value, is_metadata_key, is_namespace_name, is_object_name,
+    is_reserved, is_rule_or_group_name, is_server_name,
 };
 use crate::size::{DEFAULT_SIZE, StorageSize, exact, is_quantity};
 
@@ -56,17 +57,20 @@ const fn here(rule: Rule, holds: fn(&Value) -> bool) -> Twin {
     }
 }
 
-static TWINS: [Twin; 27] = [
+static TWINS: [Twin; 31] = [
     at("metadata.name", rules::NAMESPACE_NAME, |object| {
         is_namespace_name(text(&object["metadata"]["name"]))
     }),
     at("metadata.name", rules::NAME_FOR_CLIENTS, |object| {
         has(&object["spec"], "azureName") || is_lower_case_client_name(text(&object["metadata"]["name"]))
     }),
-    at("metadata.name", rules::TOPIC_NAME_RESERVED, |object| {
+    at("metadata.name", rules::NAME_RESERVED, |object| {
         has(&object["spec"], "azureName") || !is_reserved(text(&object["metadata"]["name"]))
     }),
     here(rules::AZURE_NAME, |name| ClientName::new(text(name)).is_some()),
+    here(rules::HUB_AZURE_NAME, |name| {
+        ClientName::of_hub(text(name)).is_some()
+    }),
     here(rules::AZURE_NAME_RESERVED, |name| !is_reserved(text(name))),
     here(rules::ONE_STORAGE, |storage| {
         has(storage, "persistentVolume") != has(storage, "ephemeral")
@@ -110,12 +114,22 @@ static TWINS: [Twin; 27] = [
             || spec["deletionPolicy"] == "Delete"
     }),
     here(rules::AUTHORIZATION_RULE_NAME, |name| {
-        is_authorization_rule_name(text(name))
+        is_rule_or_group_name(text(name))
     }),
     here(rules::AUTHORIZATION_RULE_RESERVED, |name| {
         !text(name).eq_ignore_ascii_case("RootManageSharedAccessKey")
     }),
     here(rules::AUTHORIZATION_RULES_UNIQUE, unique_names),
+    at("messageRetention.sizeInBytes", rules::SIZE_OF_PARTITIONS, |hub| {
+        let size = hub["messageRetention"]["sizeInBytes"].as_i64();
+        size.is_none_or(|size| size >= partitions(hub) << 20)
+    }),
+    here(rules::CONSUMER_GROUP_NAME, |name| {
+        is_default_group(text(name)) || is_rule_or_group_name(text(name))
+    }),
+    here(rules::CONSUMER_GROUP_RESERVED, |name| {
+        !is_default_group(text(name))
+    }),
     here(rules::ONE_OPERATOR, |filter| operators(filter).count() == 1),
     here(rules::FILTER_VALUES, |filters| {
         items(filters).flat_map(operators).map(values).sum::<usize>() <= 25
@@ -127,7 +141,7 @@ static TWINS: [Twin; 27] = [
     here(rules::ONLY_TRUE, |flag| *flag == true),
 ];
 
-static TRANSITIONS: [Transition; 6] = [
+static TRANSITIONS: [Transition; 7] = [
     Transition {
         rule: rules::AZURE_NAME_IMMUTABLE,
         field: Some("azureName"),
@@ -142,6 +156,11 @@ static TRANSITIONS: [Transition; 6] = [
         rule: rules::DEAD_LETTER_TOPIC_IMMUTABLE,
         field: None,
         holds: |old, new| old["name"] == new["name"],
+    },
+    Transition {
+        rule: rules::PARTITIONS_NEVER_SHRINK,
+        field: Some("partitionCount"),
+        holds: |old, new| partitions(old) <= partitions(new),
     },
     Transition {
         rule: rules::STORAGE_KIND_IMMUTABLE,
@@ -164,6 +183,15 @@ static TRANSITIONS: [Transition; 6] = [
         },
     },
 ];
+
+fn is_default_group(name: &str) -> bool {
+    name.eq_ignore_ascii_case("$Default")
+}
+
+/// How many partitions an event hub asks for.
+fn partitions(hub: &Value) -> i64 {
+    hub["partitionCount"].as_i64().unwrap_or(PARTITIONS.into())
+}
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()

@@ -2,6 +2,8 @@
 //!
 //! Knows exactly the keywords that `crds` writes; a test there fails when it writes another.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::rules;
@@ -191,21 +193,20 @@ fn check_items(schema: &Value, items: &[Value], path: &str, found: &mut Vec<Viol
 
 fn check_unique(schema: &Value, items: &[Value], path: &str, found: &mut Vec<Violation>) {
     let keys = &schema["x-kubernetes-list-map-keys"];
+    // As text, which can be looked up: a list may have a thousand entries.
     let identity = |item: &Value| match schema["x-kubernetes-list-type"].as_str() {
-        Some("set") => Some(item.clone()),
+        Some("set") => Some(item.to_string()),
         Some("map") => keys
             .as_array()?
             .iter()
-            .map(|key| item.get(key.as_str()?).cloned())
+            .map(|key| item.get(key.as_str()?).map(Value::to_string))
             .collect(),
         _ => None,
     };
+    let mut seen = HashSet::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let Some(this) = identity(item) else { continue };
-        if items[..index]
-            .iter()
-            .any(|earlier| identity(earlier).as_ref() == Some(&this))
-        {
+        if !seen.insert(this) {
             let at = format!("{path}[{index}]");
             found.push(Violation::new(
                 at,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::generate::{admitted, any_kind, cases, manifest};
 
-static COMPILED: LazyLock<[CompiledSchema; 3]> =
+static COMPILED: LazyLock<[CompiledSchema; 4]> =
     LazyLock::new(|| Kind::ALL.map(|kind| compile_schema(schema_for(kind))));
 
 /// The messages of the CEL rules that the API server would answer with.
@@ -152,6 +152,31 @@ fn both_say_the_same_of_a_change() {
         let theirs = cel(kind, &new, Some(&old));
         assert_eq!(ours.len(), expected, "{new}: {ours:?}");
         assert_eq!(sorted(ours), sorted(theirs), "{new}");
+    }
+}
+
+#[test]
+fn both_say_the_same_of_partitions_that_change() {
+    let hub = |event_hub: Value| {
+        let spec = json!({"namespaceRef": {"name": "n"}, "eventHub": event_hub});
+        manifest(Kind::Hub, "telemetry", spec)
+    };
+    let partitions = |count: u32| json!({"partitionCount": count});
+    let shrinks = &[rules::PARTITIONS_NEVER_SHRINK][..];
+    for (old, new, expected) in [
+        (json!({}), json!({}), &[][..]),
+        (json!({}), partitions(4), &[]),
+        (json!({}), partitions(3), shrinks),
+        (partitions(5), json!({}), shrinks),
+        (partitions(2), json!({}), &[]),
+        (partitions(2), partitions(1024), &[]),
+        (partitions(1024), partitions(1023), shrinks),
+    ] {
+        let (old, new) = (hub(old), hub(new));
+        let expected: Vec<_> = expected.iter().map(Rule::message).collect();
+        let ours = manifest::check_change(Kind::Hub, &old, &new);
+        assert_eq!(messages(&ours), expected, "{old} {new}");
+        assert_eq!(cel(Kind::Hub, &new, Some(&old)), expected, "{old} {new}");
     }
 }
 
@@ -333,6 +358,7 @@ fn both_say_the_same_at_the_edges() {
         }
     }
     edges.extend(edges_of_the_cluster().into_iter().map(namespace));
+    edges.extend(edges_of_hubs());
     for rules in [["app", "App"], ["app", "apq"]] {
         let rules: Vec<Value> = rules
             .iter()
@@ -351,6 +377,62 @@ fn both_say_the_same_at_the_edges() {
         (count / 3..count * 2 / 3).contains(&admitted),
         "both sides of the edges: {admitted} of {count}"
     );
+}
+
+/// Names, groups and sizes of event hubs.
+fn edges_of_hubs() -> Vec<(Kind, String, Value)> {
+    let hub = |more: Value| {
+        let spec = merge(json!({"namespaceRef": {"name": "n"}, "eventHub": {}}), more);
+        (Kind::Hub, "telemetry".to_owned(), spec)
+    };
+    let mut edges = Vec::new();
+    for name in ["api", "a", "messages", "a.b", "0"] {
+        let spec = json!({"namespaceRef": {"name": "n"}, "eventHub": {}});
+        edges.push((Kind::Hub, name.to_owned(), spec));
+    }
+    for name in [
+        "a",
+        "_a",
+        "a_",
+        "a.b_c-d",
+        "a/b",
+        "a b",
+        "API",
+        "ü",
+        "a\n",
+        "$Default",
+        "$DEFAULT",
+        "$Defaults",
+    ] {
+        edges.push(hub(json!({"azureName": name})));
+        edges.push(hub(json!({"eventHub": {"consumerGroups": [{"name": name}]}})));
+    }
+    for length in [2, 50] {
+        let name = "g".repeat(length);
+        edges.push(hub(json!({"eventHub": {"consumerGroups": [{"name": name}]}})));
+    }
+    for length in [255, 256] {
+        edges.push(hub(json!({"azureName": "h".repeat(length)})));
+    }
+    let groups: Vec<Value> = (0..1_000)
+        .map(|number| json!({"name": format!("group-{number}")}))
+        .collect();
+    edges.push(hub(json!({"eventHub": {"consumerGroups": groups}})));
+    for (partitions, size) in [
+        (json!(null), 4_i64 << 20),
+        (json!(null), (4 << 20) - 1),
+        (json!(1), 1 << 20),
+        (json!(3), (3 << 20) - 1),
+        (json!(1_024), 1 << 30),
+        (json!(1_024), (1 << 30) - 1),
+    ] {
+        let mut event_hub = json!({"messageRetention": {"timeInHours": 1, "sizeInBytes": size}});
+        if !partitions.is_null() {
+            event_hub["partitionCount"] = partitions;
+        }
+        edges.push(hub(json!({"eventHub": event_hub})));
+    }
+    edges
 }
 
 /// The fields that only a cluster gives a meaning.

@@ -57,7 +57,9 @@ fn of_schema(name: &str, schema: &Value) -> BoxedStrategy<Value> {
         "boolean" => any::<bool>().prop_map(Value::from).boxed(),
         "integer" => {
             let limit = |keyword: &str| schema[keyword].as_f64().expect("bounded") as i64;
-            (limit("minimum")..=limit("maximum"))
+            let (least, most) = (limit("minimum"), limit("maximum"));
+            let low = most.min(least + (64 << 20));
+            prop_oneof![least..=most, least..=low]
                 .prop_map(Value::from)
                 .boxed()
         }
@@ -159,11 +161,12 @@ fn one_filter(schema: &Value) -> BoxedStrategy<Value> {
 fn array(name: &str, schema: &Value) -> BoxedStrategy<Value> {
     let limit = |keyword: &str| schema[keyword].as_u64().expect("bounded") as usize;
     let (least, most) = (limit("minItems"), limit("maxItems"));
-    let few = most.min(least + 3);
+    // Of the longest lists, edges are written down elsewhere: they would take most of the time here.
+    let (few, many) = (most.min(least + 3), most.min(32));
     let length = if least == most {
         (least..=most).boxed()
     } else {
-        prop_oneof![3 => least..=few, 1 => least..=most].boxed()
+        prop_oneof![3 => least..=few, 1 => least..=many].boxed()
     };
     let schema = schema.clone();
     let item = of_schema(name, &schema["items"]);
@@ -213,7 +216,9 @@ fn text(name: &str, schema: &Value) -> BoxedStrategy<Value> {
         "labels" | "nodeSelector" => {
             prop_oneof![40 => "[a-zA-Z0-9]{0,3}", 1 => "[a-zA-Z0-9. -]{0,5}"].boxed()
         }
-        "name" => "([A-Za-z0-9._-]{1,6}|[aA]pp|[a-z]{1,2}|RootManageSharedAccess[kK]ey)".boxed(),
+        "name" => {
+            "([A-Za-z0-9._-]{1,6}|[aA]pp|[a-z]{1,2}|RootManageSharedAccess[kK]ey|[$][dD]efault)".boxed()
+        }
         _ => "[a-zA-Z/.]{1,8}".boxed(),
     };
     let anything = ".{0,40}";
@@ -242,6 +247,7 @@ fn client_name() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[A-Za-z0-9-]{2,6}",
         1 => "[A-Za-z0-9-]{48,52}",
+        1 => "[A-Za-z0-9]([A-Za-z0-9._-]{0,4}[A-Za-z0-9])?",
         1 => reserved.prop_map(|(word, upper)| if upper { word.to_uppercase() } else { word.to_owned() }),
     ]
 }

@@ -25,6 +25,7 @@ pub(crate) fn inputs(objects: &[Object]) -> Inputs<'_> {
             Object::Namespace(object) => inputs.namespaces.push(object),
             Object::Topic(object) => inputs.topics.push(object),
             Object::EventSubscription(object) => inputs.event_subscriptions.push(object),
+            Object::Hub(object) => inputs.hubs.push(object),
         }
     }
     inputs
@@ -56,6 +57,11 @@ pub(crate) fn topic(name: &str, namespace: &str) -> Value {
 pub(crate) fn subscription(name: &str, topic: &str) -> Value {
     json!({"kind": "EventSubscription", "metadata": {"name": name, "namespace": "prod"},
         "spec": {"topicRef": {"name": topic}, "queue": {}}})
+}
+
+pub(crate) fn hub(name: &str, namespace: &str) -> Value {
+    json!({"kind": "Hub", "metadata": {"name": name, "namespace": "prod"},
+        "spec": {"namespaceRef": {"name": namespace}, "eventHub": {}}})
 }
 
 pub(crate) fn with(mut object: Value, path: &str, value: Value) -> Value {

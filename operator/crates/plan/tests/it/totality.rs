@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use config::{Document, Shard};
-use crds::v1alpha1::{EventSubscription, Namespace, Topic};
+use crds::v1alpha1::{EventSubscription, Hub, Namespace, Topic};
 use crds::{Kind, schema_for};
 use kube::core::ObjectMeta;
 use plan::{Inputs, Plan, manifest, plan};
 use proptest::prelude::*;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::generate::{admitted, any_kind, cases};
@@ -17,6 +18,7 @@ pub(crate) struct Cluster {
     namespaces: Vec<Namespace>,
     topics: Vec<Topic>,
     event_subscriptions: Vec<EventSubscription>,
+    hubs: Vec<Hub>,
 }
 
 impl Cluster {
@@ -25,6 +27,7 @@ impl Cluster {
             namespaces: self.namespaces.iter().collect(),
             topics: self.topics.iter().collect(),
             event_subscriptions: self.event_subscriptions.iter().collect(),
+            hubs: self.hubs.iter().collect(),
             findings: Vec::new(),
         }
     }
@@ -37,7 +40,8 @@ impl Cluster {
         let namespaces = self.namespaces.iter().map(|object| &object.metadata);
         let topics = self.topics.iter().map(|object| &object.metadata);
         let subscriptions = self.event_subscriptions.iter().map(|object| &object.metadata);
-        namespaces.chain(topics).chain(subscriptions)
+        let hubs = self.hubs.iter().map(|object| &object.metadata);
+        namespaces.chain(topics).chain(subscriptions).chain(hubs)
     }
 
     pub(crate) fn metadata_mut(&mut self) -> impl Iterator<Item = &mut ObjectMeta> {
@@ -47,13 +51,15 @@ impl Cluster {
             .event_subscriptions
             .iter_mut()
             .map(|object| &mut object.metadata);
-        namespaces.chain(topics).chain(subscriptions)
+        let hubs = self.hubs.iter_mut().map(|object| &mut object.metadata);
+        namespaces.chain(topics).chain(subscriptions).chain(hubs)
     }
 
     fn reversed(mut self) -> Self {
         self.namespaces.reverse();
         self.topics.reverse();
         self.event_subscriptions.reverse();
+        self.hubs.reverse();
         self
     }
 }
@@ -65,21 +71,21 @@ pub(crate) fn cluster() -> impl Strategy<Value = Cluster> {
         many(Kind::Namespace, 1..4),
         many(Kind::Topic, 0..8),
         many(Kind::EventSubscription, 0..10),
+        many(Kind::Hub, 0..6),
     )
-        .prop_map(|(namespaces, topics, event_subscriptions)| Cluster {
-            namespaces: namespaces
-                .into_iter()
-                .filter_map(|object| serde_json::from_value(object).ok())
-                .collect(),
-            topics: topics
-                .into_iter()
-                .filter_map(|object| serde_json::from_value(object).ok())
-                .collect(),
-            event_subscriptions: event_subscriptions
-                .into_iter()
-                .filter_map(|object| serde_json::from_value(object).ok())
-                .collect(),
+        .prop_map(|(namespaces, topics, event_subscriptions, hubs)| Cluster {
+            namespaces: typed(namespaces),
+            topics: typed(topics),
+            event_subscriptions: typed(event_subscriptions),
+            hubs: typed(hubs),
         })
+}
+
+fn typed<K: DeserializeOwned>(objects: Vec<Value>) -> Vec<K> {
+    let typed = objects
+        .into_iter()
+        .filter_map(|object| serde_json::from_value(object).ok());
+    typed.collect()
 }
 
 fn object(kind: Kind) -> impl Strategy<Value = Value> {
@@ -143,13 +149,14 @@ proptest! {
     fn every_object_that_the_schema_admits_is_in_a_document_or_refused_with_a_reason(cluster in cluster()) {
         let plan = cluster.planned();
         is_explained(&plan)?;
-        let objects = cluster.namespaces.len() + cluster.topics.len() + cluster.event_subscriptions.len();
+        let objects = cluster.namespaces.len() + cluster.topics.len() + cluster.event_subscriptions.len() + cluster.hubs.len();
         prop_assert_eq!(plan.decisions.len(), objects);
         let accepted = |kind| plan.decisions.iter().filter(|one| one.object.kind == kind && one.accepted()).count();
         prop_assert_eq!(plan.configurations.len(), accepted(Kind::Namespace));
         let topics: Vec<_> = plan.configurations.iter().flat_map(|one| &one.topics).collect();
         prop_assert_eq!(topics.len(), accepted(Kind::Topic));
         prop_assert_eq!(topics.iter().map(|topic| topic.subscriptions.len()).sum::<usize>(), accepted(Kind::EventSubscription));
+        prop_assert_eq!(plan.configurations.iter().map(|one| one.hubs.len()).sum::<usize>(), accepted(Kind::Hub));
     }
 
     #[test]
@@ -162,8 +169,19 @@ proptest! {
             let names: BTreeSet<String> = document.topics.iter().map(|topic| topic.name.to_lowercase()).collect();
             prop_assert_eq!(names.len(), document.topics.len());
             let subscriptions = || document.topics.iter().flat_map(|topic| &topic.subscriptions);
-            let uids: BTreeSet<&str> = document.topics.iter().map(|topic| &*topic.uid).chain(subscriptions().map(|one| &*one.uid)).collect();
-            prop_assert_eq!(uids.len(), document.topics.len() + subscriptions().count(), "each has data of its own");
+            let hub_names: BTreeSet<String> = document.hubs.iter().map(|hub| hub.name.to_lowercase()).collect();
+            prop_assert_eq!(hub_names.len(), document.hubs.len());
+            let children = document.topics.iter().map(|topic| &*topic.uid).chain(subscriptions().map(|one| &*one.uid));
+            let uids: BTreeSet<&str> = children.chain(document.hubs.iter().map(|hub| &*hub.uid)).collect();
+            prop_assert_eq!(uids.len(), document.topics.len() + subscriptions().count() + document.hubs.len(), "each has data of its own");
+            for hub in &document.hubs {
+                prop_assert!((1..=1024).contains(&hub.partition_count));
+                prop_assert!((3_600..=90 * 86_400).contains(&hub.retention_seconds));
+                prop_assert!(hub.retention_bytes.is_none_or(|bytes| bytes >= u64::from(hub.partition_count) << 20));
+                let folded: Vec<String> = hub.consumer_groups.iter().map(|name| name.to_lowercase()).collect();
+                prop_assert!(folded.is_sorted_by(|one, next| one < next), "{:?}", folded);
+                prop_assert!(!folded.contains(&"$default".to_owned()));
+            }
             for topic in &document.topics {
                 prop_assert!((86_400..=7 * 86_400).contains(&topic.retention_seconds));
                 let names: BTreeSet<String> = topic.subscriptions.iter().map(|one| one.name.to_lowercase()).collect();
@@ -192,6 +210,7 @@ proptest! {
                 Kind::Namespace => cluster.namespaces.iter().find(|one| found(&one.metadata)).map(serde_json::to_value),
                 Kind::Topic => cluster.topics.iter().find(|one| found(&one.metadata)).map(serde_json::to_value),
                 Kind::EventSubscription => cluster.event_subscriptions.iter().find(|one| found(&one.metadata)).map(serde_json::to_value),
+                Kind::Hub => cluster.hubs.iter().find(|one| found(&one.metadata)).map(serde_json::to_value),
             };
             let object = object.unwrap().unwrap();
             let verdict = kube_cel::Validator::new().validate(schema_for(decision.object.kind), &object, None);
@@ -215,6 +234,8 @@ fn anything() -> impl Strategy<Value = Value> {
         "namespaceRef",
         "topicRef",
         "numberInRange",
+        "eventHub",
+        "consumerGroups",
         "authorizationRules",
         "rights",
         "kind",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
 
-use config::{AssembleError, Document, FORMAT, Head, SHARD_COUNT, Shard, Topic};
+use config::{AssembleError, Document, FORMAT, Head, SHARD_COUNT, Shard};
 use flate2::read::GzDecoder;
 use serde::de::DeserializeOwned;
 
@@ -64,20 +64,16 @@ impl Pieces {
         previous: Option<(&Document, &Lengths)>,
         unknown: &mut Unknown,
     ) -> Result<(Document, Lengths), PieceError> {
-        let mut lengths = [0; SHARD_COUNT];
+        let mut lengths = [Length::default(); SHARD_COUNT];
         let mut shards = Vec::with_capacity(SHARD_COUNT);
         for (index, length) in lengths.iter_mut().enumerate() {
             let known =
                 previous.filter(|(document, _)| document.head.shards[index] == self.head.shards[index]);
             let shard = match known {
-                Some((document, lengths)) => Shard {
-                    format: FORMAT,
-                    index,
-                    topics: lengths.topics_of(document, index).to_vec(),
-                },
+                Some((document, lengths)) => lengths.shard_of(document, index),
                 None => self.read_shard(index, unknown)?,
             };
-            *length = shard.topics.len();
+            *length = Length::of(&shard);
             shards.push(shard);
         }
         let document = Document::assemble(self.head.clone(), shards)?;
@@ -94,14 +90,37 @@ impl Pieces {
     }
 }
 
-/// How many topics of a document came from each shard.
+/// How much of a document came from each shard.
 #[derive(Clone, Debug)]
-pub(crate) struct Lengths([usize; SHARD_COUNT]);
+pub(crate) struct Lengths([Length; SHARD_COUNT]);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Length {
+    topics: usize,
+    hubs: usize,
+}
+
+impl Length {
+    fn of(shard: &Shard) -> Self {
+        Self {
+            topics: shard.topics.len(),
+            hubs: shard.hubs.len(),
+        }
+    }
+}
 
 impl Lengths {
-    fn topics_of<'a>(&self, document: &'a Document, index: usize) -> &'a [Topic] {
-        let start: usize = self.0[..index].iter().sum();
-        &document.topics[start..start + self.0[index]]
+    fn shard_of(&self, document: &Document, index: usize) -> Shard {
+        let before = &self.0[..index];
+        let topics: usize = before.iter().map(|length| length.topics).sum();
+        let hubs: usize = before.iter().map(|length| length.hubs).sum();
+        let length = self.0[index];
+        Shard {
+            format: FORMAT,
+            index,
+            topics: document.topics[topics..topics + length.topics].to_vec(),
+            hubs: document.hubs[hubs..hubs + length.hubs].to_vec(),
+        }
     }
 }
 
@@ -172,7 +191,7 @@ fn without_places(path: &str) -> String {
 mod tests {
     use config::Digest;
 
-    use super::super::testing::{document_pieces, gzip, topic};
+    use super::super::testing::{document_pieces, document_pieces_with, gzip, hub, topic};
     use super::*;
 
     fn assemble(pieces: &Pieces) -> Result<Document, PieceError> {
@@ -193,16 +212,19 @@ mod tests {
     #[test]
     fn what_did_not_change_comes_from_the_document_before() {
         let unknown = &mut Unknown::new();
-        let before = document_pieces(7, &[topic(1, "orders"), topic(2, "invoices")]);
+        let hubs = [hub(1, "telemetry"), hub(3, "clicks")];
+        let before = document_pieces_with(7, &[topic(1, "orders"), topic(2, "invoices")], &hubs);
         let (document, lengths) = before.assemble(None, unknown).unwrap();
-        let mut after = document_pieces(8, &[topic(1, "orders"), topic(2, "bills")]);
+        let mut after = document_pieces_with(8, &[topic(1, "orders"), topic(2, "bills")], &hubs);
         // Whoever read it again would fail.
         after.shards[1] = Arc::from(&b"not a shard"[..]);
         let (next, lengths) = after.assemble(Some((&document, &lengths)), unknown).unwrap();
         let names: Vec<_> = next.topics.iter().map(|topic| topic.name.as_str()).collect();
         assert_eq!(names, ["orders", "bills"]);
-        assert_eq!(lengths.topics_of(&next, 2)[0].name, "bills");
-        assert!(lengths.topics_of(&next, 3).is_empty());
+        assert_eq!(next.hubs, hubs);
+        assert_eq!(lengths.shard_of(&next, 2).topics[0].name, "bills");
+        assert!(lengths.shard_of(&next, 3).topics.is_empty());
+        assert_eq!(lengths.shard_of(&next, 3).hubs, hubs[1..]);
     }
 
     #[test]

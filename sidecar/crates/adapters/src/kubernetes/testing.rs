@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use config::{
-    AccessKeys, DeletionPolicy, Digest, FORMAT, Head, NamespaceIdentity, SHARD_COUNT, Secrets, Settings,
+    AccessKeys, DeletionPolicy, Digest, FORMAT, Head, Hub, NamespaceIdentity, SHARD_COUNT, Secrets, Settings,
     Shard, Topic,
 };
 use flate2::Compression;
@@ -29,15 +29,35 @@ pub(crate) fn topic(number: u32, name: &str) -> Topic {
     }
 }
 
+pub(crate) fn hub(number: u32, name: &str) -> Hub {
+    Hub {
+        uid: format!("00000000-0000-4000-8001-{number:012}"),
+        name: name.into(),
+        resource_name: name.into(),
+        partition_count: 4,
+        retention_seconds: 86_400,
+        retention_bytes: None,
+        consumer_groups: Vec::new(),
+    }
+}
+
 /// The topic with number N is in shard N mod 16.
 pub(crate) fn document_pieces(revision: u64, topics: &[Topic]) -> Pieces {
+    document_pieces_with(revision, topics, &[])
+}
+
+/// The same with hubs, which go to shards as topics do.
+pub(crate) fn document_pieces_with(revision: u64, topics: &[Topic], hubs: &[Hub]) -> Pieces {
+    let is_in = |uid: &str, index: usize| uid[24..].parse::<usize>().unwrap() % SHARD_COUNT == index;
     let shards: Vec<Vec<u8>> = (0..SHARD_COUNT)
         .map(|index| {
-            let of_this = |topic: &&Topic| topic.uid[24..].parse::<usize>().unwrap() % SHARD_COUNT == index;
+            let topics = topics.iter().filter(|topic| is_in(&topic.uid, index));
+            let hubs = hubs.iter().filter(|hub| is_in(&hub.uid, index));
             let shard = Shard {
                 format: FORMAT,
                 index,
-                topics: topics.iter().filter(of_this).cloned().collect(),
+                topics: topics.cloned().collect(),
+                hubs: hubs.cloned().collect(),
             };
             serde_json::to_vec(&shard).unwrap()
         })

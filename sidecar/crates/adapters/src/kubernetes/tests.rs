@@ -150,6 +150,7 @@ fn report(revision: u64) -> PodReport {
         pod_uid: "p".into(),
         version: "1".into(),
         namespace_uid: UID.into(),
+        serves_hubs: true,
         revision,
         shards: [Digest::of(b"s"); SHARD_COUNT],
         secrets_revision: 1,
