@@ -1,0 +1,6 @@
+//! Laws, under whatever order of events.
+
+mod anything;
+mod cuts;
+mod receiving;
+mod sending;
