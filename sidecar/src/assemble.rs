@@ -8,7 +8,7 @@ use runtime::metrics::Registry;
 use runtime::{Clock, Operations, TaskScope};
 use tokio::sync::watch;
 
-use crate::config::Plan;
+use crate::config::{Entities, Plan};
 use crate::error::Error;
 use crate::log::start_broker;
 use crate::metrics::{ConfigurationMetrics, Process};
@@ -112,8 +112,9 @@ impl Parts {
     }
 
     fn read(&self, configuration: &Configuration) -> Result<(Plan, Option<Certificate>), Error> {
-        let plan = Plan::read(configuration, &[]).map_err(|reason| refuse(configuration, reason))?;
-        let certificate = match self.ports.https.is_some() {
+        let plan = Plan::read(configuration, &Entities::default())
+            .map_err(|reason| refuse(configuration, reason))?;
+        let certificate = match self.ports.https.is_some() || self.ports.amqps.is_some() {
             true => Some(
                 read_certificate(&configuration.secrets).map_err(|reason| refuse(configuration, reason))?,
             ),
@@ -157,7 +158,7 @@ impl Parts {
             log,
             capacity: plan.capacity,
             namespace_uid: namespace_uid.clone(),
-            topics: plan.topics,
+            entities: plan.entities,
             deletion: plan.deletion,
         };
         // Anything else that the broker may say is for the moment; proving tries again.
@@ -167,7 +168,9 @@ impl Parts {
         let doors = Doors {
             door,
             http: ports.http,
-            https: ports.https.zip(certificate),
+            https: ports.https.zip(certificate.clone()),
+            amqp: ports.amqp,
+            amqps: ports.amqps.zip(certificate),
             scope: scopes.doors.clone(),
         };
         let serving = serve(doors, reloader, configurations, readiness, scopes.reload.clone());
@@ -203,6 +206,8 @@ struct Doors {
     door: Door,
     http: Option<Listener>,
     https: Option<(Listener, Certificate)>,
+    amqp: Option<Listener>,
+    amqps: Option<(Listener, Certificate)>,
     scope: TaskScope,
 }
 
@@ -213,6 +218,12 @@ impl Doors {
         }
         if let Some((listener, certificate)) = self.https {
             self.door.open_tls(listener, &certificate, &self.scope);
+        }
+        if let Some(listener) = self.amqp {
+            self.door.open_amqp(listener, &self.scope);
+        }
+        if let Some((listener, certificate)) = self.amqps {
+            self.door.open_amqps(listener, &certificate, &self.scope);
         }
     }
 }

@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use broker::{
-    DeletionConfig, DeletionPolicy, FilterConfig, Operator, Predicate, SubscriptionConfig, TopicConfig,
+    DeletionConfig, DeletionPolicy, FilterConfig, HubConfig, Operator, Predicate, SubscriptionConfig,
+    TopicConfig,
 };
 use model::{ByteCount, Uid};
 
@@ -16,20 +17,27 @@ use crate::report::{Kind, Refused};
 /// What the document says, for those who obey it.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) topics: Vec<TopicConfig>,
+    pub(crate) entities: Entities,
     pub(crate) deletion: DeletionConfig,
     pub(crate) keys: auth::Keys,
     pub(crate) capacity: ByteCount,
     pub(crate) refused: Vec<Refused>,
 }
 
+/// What the broker serves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Entities {
+    pub(crate) topics: Vec<TopicConfig>,
+    pub(crate) hubs: Vec<HubConfig>,
+}
+
 impl Plan {
-    /// Reads `configuration`. Entities that do not fit are refused one by one; `served` are the topics that are in
-    /// effect now, and what was fine there goes on as it was.
+    /// Reads `configuration`. Entities that do not fit are refused one by one; `served` are those that are in effect
+    /// now, and what was fine there goes on as it was.
     ///
     /// # Errors
     /// When the document as a whole does not fit.
-    pub(crate) fn read(configuration: &crate::Configuration, served: &[TopicConfig]) -> Result<Self, String> {
+    pub(crate) fn read(configuration: &crate::Configuration, served: &Entities) -> Result<Self, String> {
         let head = &configuration.document.head;
         if head.format != config::FORMAT {
             let (found, known) = (head.format, config::FORMAT);
@@ -38,9 +46,12 @@ impl Plan {
             ));
         }
         let mut reader = Reader::new(&configuration.document, served);
-        let topics = reader.topics(&configuration.document.topics);
+        let entities = Entities {
+            topics: reader.topics(&configuration.document.topics),
+            hubs: reader.hubs(&configuration.document.hubs),
+        };
         Ok(Self {
-            topics,
+            entities,
             deletion: deletion(&head.settings, &reader.refused),
             keys: keys(&head.settings.authorization_rules, &configuration.secrets.rules),
             capacity: ByteCount(head.settings.storage_capacity_bytes),
@@ -89,19 +100,21 @@ fn rights(listed: &[config::Right]) -> auth::Rights {
 struct Reader<'a> {
     declared: HashSet<Uid>,
     served: HashMap<Uid, &'a TopicConfig>,
+    served_hubs: HashMap<Uid, &'a HubConfig>,
     taken_uids: HashSet<Uid>,
     refused: Vec<Refused>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(document: &config::Document, served: &'a [TopicConfig]) -> Self {
+    fn new(document: &config::Document, served: &'a Entities) -> Self {
         Self {
             declared: document
                 .topics
                 .iter()
                 .filter_map(|topic| topic.uid.parse().ok())
                 .collect(),
-            served: served.iter().map(|topic| (topic.uid, topic)).collect(),
+            served: served.topics.iter().map(|topic| (topic.uid, topic)).collect(),
+            served_hubs: served.hubs.iter().map(|hub| (hub.uid, hub)).collect(),
             taken_uids: HashSet::new(),
             refused: Vec::new(),
         }
@@ -181,6 +194,53 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn hubs(&mut self, hubs: &[config::Hub]) -> Vec<HubConfig> {
+        let mut names = HashSet::new();
+        let mut accepted = Vec::with_capacity(hubs.len());
+        for hub in hubs {
+            match self.hub(hub, &names) {
+                Ok(config) => {
+                    self.taken_uids.insert(config.uid);
+                    names.insert(config.name.to_ascii_lowercase());
+                    accepted.push(config);
+                }
+                Err(reason) => {
+                    let kept = self.hub_served_before(&hub.uid, &mut names);
+                    accepted.extend(kept);
+                    self.refuse(Kind::Hub, &hub.resource_name, &hub.uid, reason);
+                }
+            }
+        }
+        accepted
+    }
+
+    fn hub(&self, hub: &config::Hub, names: &HashSet<String>) -> Result<HubConfig, String> {
+        let uid = self.uid(&hub.uid)?;
+        check_hub_name(&hub.name, names)?;
+        if !(1..=broker::PARTITIONS_MAX).contains(&hub.partition_count) {
+            let (count, max) = (hub.partition_count, broker::PARTITIONS_MAX);
+            return Err(format!("{count} partitions are not 1 to {max}"));
+        }
+        Ok(HubConfig {
+            uid,
+            name: hub.name.clone(),
+            partition_count: hub.partition_count,
+            retention: Duration::from_secs(hub.retention_seconds),
+            size: hub.retention_bytes.map(ByteCount),
+            consumer_groups: hub.consumer_groups.clone(),
+        })
+    }
+
+    fn hub_served_before(&mut self, uid: &str, names: &mut HashSet<String>) -> Option<HubConfig> {
+        let uid = self.uid(uid).ok()?;
+        let hub = *self.served_hubs.get(&uid)?;
+        if !names.insert(hub.name.to_ascii_lowercase()) {
+            return None;
+        }
+        self.taken_uids.insert(uid);
+        Some(hub.clone())
+    }
+
     fn dead_letter(&self, topic: Option<&str>) -> Result<Option<Uid>, String> {
         let Some(text) = topic else { return Ok(None) };
         let uid = parse_uid(text)?;
@@ -257,6 +317,21 @@ fn check_name(name: &str, taken: &HashSet<String>) -> Result<(), String> {
     if name.is_empty() || name.len() > 50 || !name.bytes().all(fits) {
         return Err(format!("the name `{name}` is not 1 to 50 of A-Z, a-z, 0-9 and -"));
     }
+    check_taken(name, taken)
+}
+
+/// As [`check_name`].
+fn check_hub_name(name: &str, taken: &HashSet<String>) -> Result<(), String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if name.is_empty() || name.len() > 256 || !name.bytes().all(fits) {
+        return Err(format!(
+            "the name `{name}` is not 1 to 256 of A-Z, a-z, 0-9, ., _ and -"
+        ));
+    }
+    check_taken(name, taken)
+}
+
+fn check_taken(name: &str, taken: &HashSet<String>) -> Result<(), String> {
     if taken.contains(&name.to_ascii_lowercase()) {
         return Err(format!(
             "the name `{name}` is taken by an entity that comes before it in the document"

@@ -10,7 +10,7 @@ pub enum Error {
     /// A port cannot be opened.
     #[error("open the {door} port {}: {cause}; {}", address.port(), bind_advice(address, cause))]
     Bind {
-        /// `http`, `https` or `operations`.
+        /// `http`, `https`, `amqp`, `amqps` or `operations`.
         door: &'static str,
         /// What was asked for.
         address: SocketAddr,

@@ -13,6 +13,8 @@ use crate::settings::{Addresses, Settings};
 pub(crate) struct Ports {
     pub(crate) http: Option<Listener>,
     pub(crate) https: Option<Listener>,
+    pub(crate) amqp: Option<Listener>,
+    pub(crate) amqps: Option<Listener>,
     pub(crate) operations: Option<TcpListener>,
     pub(crate) addresses: Addresses,
 }
@@ -21,16 +23,22 @@ impl Ports {
     pub(crate) async fn bind(settings: &Settings) -> Result<Self, Error> {
         let (http, http_address) = open("http", settings.http).await?.unzip();
         let (https, https_address) = open("https", settings.https).await?.unzip();
+        let (amqp, amqp_address) = open("amqp", settings.amqp).await?.unzip();
+        let (amqps, amqps_address) = open("amqps", settings.amqps).await?.unzip();
         let operations = bind("operations", settings.operations).await?;
         let (operations, operations_address) = operations.unzip();
         let addresses = Addresses {
             http: http_address,
             https: https_address,
+            amqp: amqp_address,
+            amqps: amqps_address,
             operations: operations_address,
         };
         Ok(Self {
             http,
             https,
+            amqp,
+            amqps,
             operations,
             addresses,
         })

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Authorizer;
-use broker::{Broker, DeletionConfig, TopicConfig};
+use broker::{Broker, DeletionConfig};
 use front::Certificate;
 use model::ByteCount;
 use runtime::TaskScope;
 use storage::EmbeddedLog;
 use tokio::sync::watch;
 
-use crate::config::Plan;
+use crate::config::{Entities, Plan};
 use crate::metrics::ConfigurationMetrics;
 use crate::report::{Problem, Report};
 use crate::{Configuration, probe};
@@ -32,7 +32,7 @@ pub(crate) struct Reloader {
     pub(crate) capacity: ByteCount,
     pub(crate) namespace_uid: String,
     /// In effect now.
-    pub(crate) topics: Vec<TopicConfig>,
+    pub(crate) entities: Entities,
     pub(crate) deletion: DeletionConfig,
 }
 
@@ -65,8 +65,9 @@ impl Reloader {
     /// # Errors
     /// What the broker says; `Invalid` will not change by trying again.
     pub(crate) async fn begin(&self) -> Result<(), broker::Error> {
-        let with_probe = self.topics.iter().cloned().chain([probe::topic()]).collect();
-        self.broker.configure(with_probe, self.deletion).await
+        let Entities { topics, hubs } = self.entities.clone();
+        let with_probe = topics.into_iter().chain([probe::topic()]).collect();
+        self.broker.configure(with_probe, hubs, self.deletion).await
     }
 
     async fn try_prove(&mut self) -> Result<(), broker::Error> {
@@ -81,7 +82,8 @@ impl Reloader {
             }
             outcome => outcome?,
         }
-        self.broker.configure(self.topics.clone(), self.deletion).await?;
+        let Entities { topics, hubs } = self.entities.clone();
+        self.broker.configure(topics, hubs, self.deletion).await?;
         if let Err(error) = probe::clean(&self.broker).await {
             tracing::debug!(%error, "the probe's data is left to its retention");
         }
@@ -144,16 +146,17 @@ impl Reloader {
     /// Everything that can be refused comes first; only then does anything change.
     async fn apply(&mut self, configuration: &Configuration) -> Result<Report, Refusal> {
         self.check_identity(&configuration.document.head)?;
-        let plan = Plan::read(configuration, &self.topics).map_err(Refusal::Final)?;
+        let plan = Plan::read(configuration, &self.entities).map_err(Refusal::Final)?;
         if self.certificate.is_some() {
             read_certificate(&configuration.secrets).map_err(Refusal::Final)?;
         }
-        if plan.topics != self.topics || plan.deletion != self.deletion {
+        if plan.entities != self.entities || plan.deletion != self.deletion {
+            let Entities { topics, hubs } = plan.entities.clone();
             self.broker
-                .configure(plan.topics.clone(), plan.deletion)
+                .configure(topics, hubs, plan.deletion)
                 .await
                 .map_err(refusal)?;
-            self.topics.clone_from(&plan.topics);
+            self.entities = plan.entities;
             self.deletion = plan.deletion;
         }
         self.authorizer.replace(&plan.keys);

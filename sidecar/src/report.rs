@@ -55,6 +55,8 @@ pub enum Kind {
     Topic,
     /// A subscription of a topic.
     EventSubscription,
+    /// An event hub.
+    Hub,
 }
 
 /// Why a configuration was not applied.
@@ -71,6 +73,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Topic => "Topic",
             Self::EventSubscription => "EventSubscription",
+            Self::Hub => "Hub",
         })
     }
 }

@@ -17,6 +17,10 @@ pub struct Settings {
     pub http: Option<SocketAddr>,
     /// The door with TLS. `None`: there is none.
     pub https: Option<SocketAddr>,
+    /// AMQP without TLS. `None`: there is none.
+    pub amqp: Option<SocketAddr>,
+    /// AMQP with TLS. `None`: there is none.
+    pub amqps: Option<SocketAddr>,
     /// `/healthz`, `/readyz`, `/metrics`. `None`: nobody can ask.
     pub operations: Option<SocketAddr>,
     /// How long a stop waits for requests in flight, and then for the log. Default 10 s each. What misses it is logged
@@ -34,6 +38,8 @@ impl Settings {
             data_dir: data_dir.into(),
             http: Some(any),
             https: Some(any),
+            amqp: Some(any),
+            amqps: Some(any),
             operations: Some(any),
             drain: Duration::from_secs(10),
             limits: Limits::default(),
@@ -48,6 +54,10 @@ pub struct Addresses {
     pub http: Option<SocketAddr>,
     /// As [`Settings::https`].
     pub https: Option<SocketAddr>,
+    /// As [`Settings::amqp`].
+    pub amqp: Option<SocketAddr>,
+    /// As [`Settings::amqps`].
+    pub amqps: Option<SocketAddr>,
     /// As [`Settings::operations`].
     pub operations: Option<SocketAddr>,
 }
@@ -57,6 +67,8 @@ impl fmt::Display for Addresses {
         let doors = [
             ("https", self.https),
             ("http", self.http),
+            ("amqps", self.amqps),
+            ("amqp", self.amqp),
             ("operations", self.operations),
         ];
         let open = doors

@@ -62,14 +62,22 @@ fn configuration(topics: Vec<config::Topic>) -> crate::Configuration {
         private_key_pem: String::new(),
     };
     crate::Configuration {
-        document: config::Document { head, topics },
+        document: config::Document {
+            head,
+            topics,
+            hubs: Vec::new(),
+        },
         secrets,
         secrets_revision: 0,
     }
 }
 
 fn read(topics: Vec<config::Topic>, served: &[TopicConfig]) -> Plan {
-    Plan::read(&configuration(topics), served).unwrap()
+    let served = Entities {
+        topics: served.to_vec(),
+        hubs: Vec::new(),
+    };
+    Plan::read(&configuration(topics), &served).unwrap()
 }
 
 fn names(topics: &[TopicConfig]) -> Vec<&str> {
@@ -89,7 +97,7 @@ fn a_document_that_fits_is_read_whole() {
             grace
         }
     );
-    let orders = &plan.topics[0];
+    let orders = &plan.entities.topics[0];
     assert_eq!((orders.uid, orders.name.as_str()), (Uid::from_u128(1), "Orders"));
     assert_eq!(orders.retention, Duration::from_hours(24));
     let billing = &orders.subscriptions[0];
@@ -128,7 +136,7 @@ fn of_two_equal_names_or_uids_the_first_is_served() {
         ],
         &[],
     );
-    assert_eq!(names(&plan.topics), ["orders"]);
+    assert_eq!(names(&plan.entities.topics), ["orders"]);
     let reasons: Vec<_> = plan
         .refused
         .iter()
@@ -145,20 +153,25 @@ fn of_two_equal_names_or_uids_the_first_is_served() {
         subscription(3, "audit"),
     ];
     let plan = read(vec![topic(1, "orders", doubled)], &[]);
-    assert_eq!((plan.topics[0].subscriptions.len(), plan.refused.len()), (1, 2));
+    assert_eq!(
+        (plan.entities.topics[0].subscriptions.len(), plan.refused.len()),
+        (1, 2)
+    );
     assert_eq!(plan.refused[0].kind, Kind::EventSubscription);
 }
 
 #[test]
 fn what_was_served_under_the_uid_of_a_refused_entity_goes_on() {
-    let served = read(vec![topic(1, "orders", vec![subscription(2, "billing")])], &[]).topics;
+    let served = read(vec![topic(1, "orders", vec![subscription(2, "billing")])], &[])
+        .entities
+        .topics;
     let plan = read(vec![topic(1, "no/name", vec![])], &served);
-    assert_eq!(plan.topics, served);
+    assert_eq!(plan.entities.topics, served);
 
     let mut broken = subscription(2, "billing");
     broken.dead_letter_topic = Some(uid(50));
     let plan = read(vec![topic(1, "orders", vec![broken])], &served);
-    assert_eq!(plan.topics, served);
+    assert_eq!(plan.entities.topics, served);
     assert!(
         plan.refused[0].reason.contains("not in the document"),
         "{}",
@@ -168,13 +181,17 @@ fn what_was_served_under_the_uid_of_a_refused_entity_goes_on() {
 
 #[test]
 fn a_name_that_moved_on_is_not_given_back_to_a_refused_entity() {
-    let served = read(vec![topic(1, "orders", vec![])], &[]).topics;
+    let served = read(vec![topic(1, "orders", vec![])], &[]).entities.topics;
     let plan = read(
         vec![topic(2, "orders", vec![]), topic(1, "no/name", vec![])],
         &served,
     );
     assert_eq!(
-        plan.topics.iter().map(|topic| topic.uid).collect::<Vec<_>>(),
+        plan.entities
+            .topics
+            .iter()
+            .map(|topic| topic.uid)
+            .collect::<Vec<_>>(),
         [Uid::from_u128(2)]
     );
 }
@@ -189,7 +206,7 @@ fn dead_letters_may_go_to_any_topic_of_the_document() {
     );
     assert!(plan.refused.is_empty());
     assert_eq!(
-        plan.topics[0].subscriptions[0].dead_letter,
+        plan.entities.topics[0].subscriptions[0].dead_letter,
         Some(Uid::from_u128(3))
     );
 }
@@ -198,7 +215,11 @@ fn dead_letters_may_go_to_any_topic_of_the_document() {
 fn a_document_of_another_format_is_not_read_at_all() {
     let mut foreign = configuration(vec![]);
     foreign.document.head.format = 2;
-    assert!(Plan::read(&foreign, &[]).unwrap_err().contains("format 2"));
+    assert!(
+        Plan::read(&foreign, &Entities::default())
+            .unwrap_err()
+            .contains("format 2")
+    );
 }
 
 #[test]
@@ -220,7 +241,7 @@ fn a_filter_arrives_with_every_part() {
         ],
     };
     let plan = read(vec![topic(1, "orders", vec![billing])], &[]);
-    let filter = &plan.topics[0].subscriptions[0].filter;
+    let filter = &plan.entities.topics[0].subscriptions[0].filter;
     assert_eq!(filter.included_types, ["placed"]);
     assert_eq!(filter.subject_begins_with.as_deref(), Some("/a"));
     assert_eq!(filter.subject_ends_with.as_deref(), Some("/z"));

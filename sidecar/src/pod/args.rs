@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     secrets_dir: PathBuf,
 
-    /// Opens the port without TLS as well.
+    /// Opens the ports without TLS as well.
     #[arg(long)]
     plaintext: bool,
 
@@ -66,6 +66,14 @@ pub struct Args {
     /// The port without TLS.
     #[arg(long, value_name = "PORT", default_value_t = objects::HTTP_PORT)]
     http_port: u16,
+
+    /// The port for AMQP with TLS.
+    #[arg(long, value_name = "PORT", default_value_t = objects::AMQPS_PORT)]
+    amqps_port: u16,
+
+    /// The port for AMQP without TLS.
+    #[arg(long, value_name = "PORT", default_value_t = objects::AMQP_PORT)]
+    amqp_port: u16,
 
     /// The port for health, readiness and metrics.
     #[arg(long, value_name = "PORT", default_value_t = objects::OPERATIONS_PORT)]
@@ -116,6 +124,8 @@ impl Args {
         Settings {
             https: at(self.https_port),
             http: at(self.http_port).filter(|_| self.plaintext),
+            amqps: at(self.amqps_port),
+            amqp: at(self.amqp_port).filter(|_| self.plaintext),
             operations: at(self.operations_port),
             drain: Duration::from_secs(self.stop_within) / GROUPS,
             ..Settings::new(&self.data_dir)

@@ -65,6 +65,7 @@ impl Author {
             pod_uid: self.pod_uid.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             namespace_uid: self.namespace_uid.clone(),
+            serves_hubs: true,
             revision: 0,
             shards: [Digest::of(b""); SHARD_COUNT],
             secrets_revision: 0,

@@ -32,7 +32,11 @@ fn configuration(revision: u64, topics: Vec<Topic>) -> Configuration {
         private_key_pem: String::new(),
     };
     Configuration {
-        document: Document { head, topics },
+        document: Document {
+            head,
+            topics,
+            hubs: Vec::new(),
+        },
         secrets,
         secrets_revision: 1,
     }
@@ -71,7 +75,7 @@ async fn reloader(folder: &TempDir, scope: &TaskScope) -> Reloader {
         log,
         capacity: CAPACITY,
         namespace_uid: "n".into(),
-        topics: Vec::new(),
+        entities: Entities::default(),
         deletion: DeletionConfig {
             policy: DeletionPolicy::Retain,
             grace: Duration::ZERO,

@@ -137,7 +137,11 @@ pub(crate) fn configuration(topics: Vec<Topic>) -> Configuration {
         private_key_pem: String::new(),
     };
     Configuration {
-        document: Document { head, topics },
+        document: Document {
+            head,
+            topics,
+            hubs: Vec::new(),
+        },
         secrets,
         secrets_revision: 1,
     }

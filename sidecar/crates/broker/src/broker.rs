@@ -6,7 +6,6 @@ mod owner;
 mod read;
 mod returned;
 mod routes;
-mod snapshots;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -22,28 +21,30 @@ use model::{ByteCount, Event, Timestamp, Uid};
 use roaring::RoaringTreemap;
 use runtime::metrics::Registry;
 use runtime::{Clock, TaskScope};
-use storage::{Commit, Log, Position, Replay, StreamId, Table};
+use storage::{Commit, Entry, Log, Position, Replay, StreamId, Table, Version};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use self::command::Command;
 use self::command::Publication;
 use self::metrics::Metrics;
 use self::owner::{Owner, QUEUE_MAX};
+use self::read::READ_BYTES_MAX;
 pub(crate) use self::read::payloads;
 use self::returned::{Batch, Returned, Waiting};
 use self::routes::{Routes, SubscriptionRoute, TopicRoute};
-use self::snapshots::{OWNER, Snapshots};
+use crate::eventhubs::{self, Ground, Hub, Hubs, Image};
+use crate::snapshots::{Growth, LogOwner, Snapshots};
 use crate::topics::effects::ReceiverId;
 use crate::topics::engine::{Engine, Incoming, Replayed, Settlement, Snapshot};
 use crate::topics::event_record;
 use crate::topics::filter::Scratch;
 use crate::topics::varint::Writer;
 use crate::{
-    DeadLetters, DeletionConfig, Delivery, Error, LockToken, SettleError, StartError, Tail, TopicConfig,
-    Undecodable,
+    DeadLetters, DeletionConfig, Delivery, Error, HubConfig, LockToken, SettleError, StartError, Tail,
+    TopicConfig, Undecodable,
 };
 
-/// All topics of the Namespace. Cheap to clone.
+/// All topics and hubs of the Namespace. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Broker(Arc<Shared>);
 
@@ -70,22 +71,33 @@ pub struct TraceContext<'a> {
     pub tracestate: Option<&'a str>,
 }
 
-/// The data of one topic, declared or not.
+/// The data of one topic or hub, declared or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamInfo {
-    /// The topic's uid.
+    /// Whose data it is.
+    pub kind: StreamKind,
+    /// The uid of the topic or hub.
     pub uid: Uid,
-    /// The topic's name when it was last declared.
+    /// Its name when it was last declared.
     pub name: String,
     /// Whether it is declared.
     pub state: StreamState,
-    /// Events that somebody still wants.
+    /// Of a topic: events that somebody still wants. Of a hub: events that are retained, in all partitions.
     pub events: u64,
     /// What they take in the log.
     pub bytes: ByteCount,
 }
 
-/// Whether the topic of a stream is declared.
+/// What a stream belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StreamKind {
+    /// A topic.
+    Topic,
+    /// A hub, with all its partitions.
+    Hub,
+}
+
+/// Whether the topic or hub of a stream is declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamState {
     /// It is.
@@ -106,6 +118,11 @@ pub(crate) struct Shared {
     returned: Arc<Returned>,
     receivers: AtomicU64,
     metrics: Metrics,
+    hubs: Arc<Hubs>,
+    /// The hubs are looked after for as long as this is there.
+    _hubs_holder: oneshot::Sender<()>,
+    /// A configuration is applied as a whole before the next one.
+    configuring: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Shared {
@@ -115,7 +132,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Broker {
-    /// Loads the state and starts the task that owns it, in `scope`. Nothing is declared until
+    /// Loads the state and starts the tasks that own it, in `scope`. Nothing is declared until
     /// [`Broker::configure`]; until then deadlines stand still.
     ///
     /// The log must outlive the scope: stop the broker before the log.
@@ -130,14 +147,32 @@ impl Broker {
         scope: &TaskScope,
         registry: &Registry,
     ) -> Result<Self, StartError> {
-        let stored = table.snapshot().into_iter().find(|entry| entry.key == OWNER);
-        let version = stored.as_ref().map(|entry| entry.version);
-        let Loaded {
-            engine,
-            position,
-            replayed,
-        } = load(stored.map(|entry| entry.value), replay)?;
-        log.forget_before(OWNER, position);
+        let Loaded { topics, hubs } = load(table.snapshot(), replay)?;
+        for (owner, stored) in [(LogOwner::Topics, &topics.stored), (LogOwner::Hubs, &hubs.stored)] {
+            // Hubs hold nothing up before they have a snapshot, and so something to lose.
+            if stored.version.is_some() || owner == LogOwner::Topics {
+                log.forget_before(owner.name(), stored.position);
+            }
+        }
+        let growth = Arc::new(Growth::new(&*log));
+        let snapshots = |owner, stored: &Stored| {
+            Snapshots::new(
+                owner,
+                table.clone(),
+                stored.version,
+                growth.clone(),
+                stored.replayed,
+            )
+        };
+        let ground = Ground {
+            log: log.clone(),
+            clock: clock.clone(),
+            growth: growth.clone(),
+            scope,
+            registry,
+        };
+        let (hubs, hubs_holder) =
+            eventhubs::start(ground, hubs.state, snapshots(LogOwner::Hubs, &hubs.stored));
         let routes = Arc::new(ArcSwap::from_pointee(Routes::default()));
         let returned = Arc::new(Returned::default());
         let (sender, commands) = mpsc::channel(QUEUE_MAX);
@@ -149,16 +184,19 @@ impl Broker {
             returned: returned.clone(),
             receivers: AtomicU64::new(0),
             metrics: Metrics::register(registry, &routes),
+            hubs,
+            _hubs_holder: hubs_holder,
+            configuring: tokio::sync::Mutex::default(),
         };
-        let snapshots = Snapshots::new(table, version, &*log, replayed);
         let owner = Owner {
-            engine,
+            engine: topics.state,
             log,
             clock,
             commands,
             returned,
             routes,
-            snapshots,
+            snapshots: snapshots(LogOwner::Topics, &topics.stored),
+            growth,
             receivers: HashMap::new(),
             reads: FuturesUnordered::new(),
             after: VecDeque::new(),
@@ -167,19 +205,48 @@ impl Broker {
         Ok(Self(Arc::new(shared)))
     }
 
-    /// Makes the broker serve these topics. Returns when the change is durable and the next publish or receive
+    /// Makes the broker serve these topics and hubs. Returns when the change is durable and the next publish or receive
     /// sees it. What is missing closes at once and is deleted later, if at all.
     ///
     /// # Errors
-    /// Invalid names what breaks a limit; nothing was changed. Full when the log cannot take the change.
-    pub async fn configure(&self, topics: Vec<TopicConfig>, deletion: DeletionConfig) -> Result<(), Error> {
-        self.0
-            .ask(|reply| Command::Configure {
-                topics,
-                deletion,
-                reply,
-            })
-            .await
+    /// Invalid names what breaks a limit; nothing was changed. Full when the log cannot take the change, Unavailable when
+    /// the table cannot.
+    pub async fn configure(
+        &self,
+        topics: Vec<TopicConfig>,
+        hubs: Vec<HubConfig>,
+        deletion: DeletionConfig,
+    ) -> Result<(), Error> {
+        Engine::check(&topics)?;
+        Hubs::check(&hubs)?;
+        let _one_by_one = self.0.configuring.lock().await;
+        // Hubs cannot fail once there is room, so that either both are changed or none.
+        let room = self.0.hubs.make_room(&hubs).await?;
+        let topics_changed = self.0.ask(|reply| Command::Configure {
+            topics,
+            deletion,
+            reply,
+        });
+        topics_changed.await?;
+        let now = self.0.clock.now();
+        let commit = self.0.hubs.configure(&hubs, deletion, room, now);
+        durable(commit.as_ref()).await;
+        Ok(())
+    }
+
+    /// The hub of that name, ignoring case.
+    pub fn hub(&self, name: &str) -> Option<Hub> {
+        self.0.hubs.hub(name)
+    }
+
+    /// The names of the declared hubs, in their order.
+    pub fn hubs(&self) -> Vec<Arc<str>> {
+        self.0.hubs.names()
+    }
+
+    /// How long an append to a hub takes until it is durable, as a moving average; zero before the first one.
+    pub fn commit_latency(&self) -> Duration {
+        self.0.hubs.commit_latency()
     }
 
     /// The topic of that name, ignoring case.
@@ -198,57 +265,103 @@ impl Broker {
         Some(DeadLetters::new(self.0.clone(), route.uid))
     }
 
-    /// The data of all topics, ordered by name.
+    /// The data of all topics and hubs, ordered by name.
     ///
     /// # Errors
     /// Closed while the broker is stopping.
     pub async fn streams(&self) -> Result<Vec<StreamInfo>, Error> {
-        self.0.ask(|reply| Command::Streams { reply }).await
+        let mut streams = self.0.ask(|reply| Command::Streams { reply }).await?;
+        streams.extend(self.0.hubs.streams());
+        streams.sort_unstable_by(|left, right| {
+            let key = |info: &StreamInfo| (info.kind, info.uid);
+            left.name
+                .cmp(&right.name)
+                .then_with(|| key(left).cmp(&key(right)))
+        });
+        Ok(streams)
     }
 
-    /// Deletes the data of a topic or subscription that is no longer declared, without waiting for its grace.
+    /// Deletes the data of a topic, subscription or hub that is no longer declared, without waiting for its grace.
     ///
     /// # Errors
     /// NotFound when there is none; Invalid when it is still declared.
     pub async fn purge(&self, _permit: &Permit<Manage>, uid: Uid) -> Result<(), Error> {
-        self.0.ask(|reply| Command::Purge { uid, reply }).await
+        match self.0.hubs.purge(uid, self.0.clock.now()) {
+            Err(Error::NotFound) => self.0.ask(|reply| Command::Purge { uid, reply }).await,
+            purged => {
+                durable(Some(&purged?)).await;
+                Ok(())
+            }
+        }
     }
 }
 
-/// What a start finds: the state of the snapshot, and what happened since.
+/// What a start finds.
 struct Loaded {
-    engine: Engine,
-    /// Of the stored snapshot.
+    topics: Found<Engine>,
+    hubs: Found<Image>,
+}
+
+/// The state of one owner: that of its snapshot, and what happened since.
+struct Found<S> {
+    state: S,
+    stored: Stored,
+}
+
+/// The snapshot of one owner.
+struct Stored {
+    version: Option<Version>,
     position: Position,
     /// Bytes of the log that came after it.
     replayed: u64,
 }
 
-fn load(snapshot: Option<Bytes>, mut replay: Replay) -> Result<Loaded, StartError> {
-    let decoded = snapshot.map(|value| Snapshot::decode(&value)).transpose();
-    let decoded = decoded.map_err(|error| StartError::Snapshot(error.to_string()))?;
-    let (mut engine, position) = match decoded {
-        Some(snapshot) => (snapshot.engine, Position::new(snapshot.position)),
-        None => (Engine::default(), Position::START),
-    };
+impl Stored {
+    fn new(version: Option<Version>, position: u64) -> Self {
+        Self {
+            version,
+            position: Position::new(position),
+            replayed: 0,
+        }
+    }
+
+    /// Whether a record at that position is news for the owner.
+    fn meets(&mut self, at: Position, bytes: u64) -> bool {
+        let is_news = at >= self.position;
+        if is_news {
+            self.replayed += bytes;
+        }
+        is_news
+    }
+}
+
+/// One pass over the log for both owners, each from where its own snapshot stands.
+fn load(entries: Vec<Entry>, mut replay: Replay) -> Result<Loaded, StartError> {
+    let Loaded { mut topics, mut hubs } = decode(&entries)?;
     let mut seen = Replayed::default();
-    let mut replayed = 0;
-    replay.records(position, &mut |_, record| {
-        replayed += storage::footprint(record.payload.len()) as u64;
-        let sequence = record.sequence.get();
-        engine.replay(
-            record.stream.0,
-            sequence,
-            record.kind,
-            record.time,
-            record.payload,
-            &mut seen,
-        );
+    let from = topics.stored.position.min(hubs.stored.position);
+    replay.records(from, &mut |at, record| {
+        let bytes = storage::footprint(record.payload.len()) as u64;
+        let for_topics = topics.stored.meets(at, bytes);
+        let for_hubs = hubs.stored.meets(at, bytes);
+        match record.kind {
+            eventhubs::EVENTS | eventhubs::JOURNAL if for_hubs => hubs.state.replay(record, &mut seen),
+            eventhubs::EVENTS | eventhubs::JOURNAL => (),
+            kind if for_topics => {
+                let (topic, sequence) = (record.stream.0, record.sequence.get());
+                let engine = &mut topics.state;
+                engine.replay(topic, sequence, kind, record.time, record.payload, &mut seen);
+            }
+            _ => (),
+        }
     });
-    engine.end_replay();
-    for stream in engine.streams() {
+    topics.state.end_replay();
+    for stream in topics.state.streams() {
         let live: RoaringTreemap = stream.live_events().collect();
         replay.retain(StreamId(stream.uid), live);
+    }
+    for (stream, live) in hubs.state.live() {
+        replay.retain(stream, live);
     }
     replay.finish();
     tracing::info!(records = seen.records, skipped = seen.skipped, "replayed the log");
@@ -258,11 +371,41 @@ fn load(snapshot: Option<Bytes>, mut replay: Replay) -> Result<Loaded, StartErro
             "some records of the log were not understood"
         );
     }
-    Ok(Loaded {
-        engine,
-        position,
-        replayed,
-    })
+    Ok(Loaded { topics, hubs })
+}
+
+fn decode(entries: &[Entry]) -> Result<Loaded, StartError> {
+    let find = |owner: LogOwner| entries.iter().find(|entry| entry.key == owner.name());
+    let topics = match find(LogOwner::Topics) {
+        Some(entry) => {
+            let snapshot = Snapshot::decode(&entry.value);
+            let snapshot = snapshot.map_err(|error| StartError::Snapshot(error.to_string()))?;
+            Found {
+                state: snapshot.engine,
+                stored: Stored::new(Some(entry.version), snapshot.position),
+            }
+        }
+        None => Found {
+            state: Engine::default(),
+            stored: Stored::new(None, 0),
+        },
+    };
+    let hubs = match find(LogOwner::Hubs) {
+        Some(entry) => {
+            let image = Image::decode(&entry.value);
+            let (state, position) = image.map_err(|error| StartError::Snapshot(error.to_string()))?;
+            Found {
+                state,
+                stored: Stored::new(Some(entry.version), position),
+            }
+        }
+        // Without a snapshot the log holds nothing of theirs; see `Hubs::make_room`.
+        None => Found {
+            state: Image::default(),
+            stored: Stored::new(None, topics.stored.position.get()),
+        },
+    };
+    Ok(Loaded { topics, hubs })
 }
 
 impl Shared {
@@ -454,7 +597,7 @@ impl Subscription {
             .map(|(delivered, _)| delivered.sequence)
             .collect();
         // Reading overlaps the commit: an event is readable before it is durable.
-        let read = payloads(&*self.shared.log, batch.place.topic, &sequences);
+        let read = payloads(&*self.shared.log, batch.place.topic, &sequences, READ_BYTES_MAX);
         let (payloads, ()) = futures_util::future::join(read, batch.commit.durable()).await;
         let payloads = payloads.ok_or(Error::Unavailable)?;
         let count = payloads.len();
@@ -552,4 +695,4 @@ impl Subscription {
 const RECEIVE_EVENTS_MAX: usize = 1000;
 
 /// What the events of one [`Subscription::receive`] may be long together, beyond the first one: 4 MiB.
-pub const RECEIVE_BYTES_MAX: ByteCount = read::READ_BYTES_MAX;
+pub const RECEIVE_BYTES_MAX: ByteCount = READ_BYTES_MAX;

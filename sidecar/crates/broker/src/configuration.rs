@@ -1,8 +1,8 @@
-//! What is configured: topics, event subscriptions, filters, and what happens to data that nobody declares any more.
+//! What is configured: topics, event subscriptions, filters, hubs, and what happens to data that nobody declares any more.
 
 use std::time::Duration;
 
-use model::Uid;
+use model::{ByteCount, Uid};
 
 /// One topic of the Namespace.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +39,27 @@ pub struct SubscriptionConfig {
     pub dead_letter: Option<Uid>,
 }
 
-/// What happens to data whose topic or subscription is no longer declared.
+/// One hub of the Namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubConfig {
+    /// The resource's uid. The streams of its partitions are derived from it: another uid under the same name is empty.
+    pub uid: Uid,
+    /// The name clients use, compared ignoring case. Unique within the Namespace; of two equal ones the first wins.
+    pub name: String,
+    /// 1 to [`PARTITIONS_MAX`](crate::PARTITIONS_MAX). It may grow; a smaller one than before changes nothing.
+    pub partition_count: u32,
+    /// How long an event is kept at least, unless the hub is too large. What is older goes in portions: of up to 1,024
+    /// events, 256 KiB or a sixty-fourth of the retention.
+    pub retention: Duration,
+    /// What the hub may occupy in all, shared equally by its partitions; a partition that is larger than its share loses
+    /// its oldest events. Azure has no such limit for a hub. None: the disk is the limit, and a hub that holds three
+    /// quarters of the log refuses new events.
+    pub size: Option<ByteCount>,
+    /// The names of consumer groups, compared ignoring case. `$Default` exists without being named.
+    pub consumer_groups: Vec<String>,
+}
+
+/// What happens to data whose topic, subscription or hub is no longer declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeletionConfig {
     /// Whether it is ever deleted.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use model::{SequenceNumber, Uid};
 
 use crate::Error;
-use crate::broker::{Command, Shared, payloads};
+use crate::broker::{Command, RECEIVE_BYTES_MAX, Shared, payloads};
 use crate::topics::engine::{Redriven, without_attributes};
 use crate::topics::event_record::{self, Header};
 
@@ -190,7 +190,7 @@ impl DeadLetters {
         sequences: &'s [SequenceNumber],
     ) -> Result<(Vec<Letter>, &'s [SequenceNumber]), Error> {
         let numbers: Vec<u64> = sequences.iter().copied().map(SequenceNumber::get).collect();
-        let payloads = payloads(&*self.shared.log, self.topic, &numbers)
+        let payloads = payloads(&*self.shared.log, self.topic, &numbers, RECEIVE_BYTES_MAX)
             .await
             .ok_or(Error::Unavailable)?;
         let letter = |(sequence, payload): (&SequenceNumber, Option<_>)| {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-/// Why an operation on a topic or subscription did not happen.
+use storage::Full;
+
+/// Why an operation on a topic, a subscription or a hub did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The topic or subscription is not declared (any more). Do not retry.
+    /// The topic, subscription or hub is not declared (any more). Do not retry.
     #[error("not found")]
     NotFound,
     /// The log has no room. Settling events or enlarging the storage helps.
@@ -51,4 +53,18 @@ pub enum StartError {
     /// The stored state cannot be read; its data was not touched.
     #[error("read the broker's snapshot: {0}")]
     Snapshot(String),
+}
+
+/// What the log's refusal means for who asked for room.
+pub(crate) fn refused(full: Full) -> Error {
+    match full {
+        Full::Log | Full::Stream => Error::Full {
+            reason: full.to_string(),
+        },
+        Full::Backlog => Error::Busy {
+            retry_after: Duration::from_secs(1),
+        },
+        Full::Oversize { .. } => Error::Invalid(full.to_string()),
+        Full::Closed => Error::Closed,
+    }
 }

@@ -1,15 +1,18 @@
-//! What topics and event subscriptions mean; knows no protocol.
+//! What topics, event subscriptions and hubs mean; knows no protocol.
 //!
 //! [`Broker`] is the one handle. Behind it a single task owns every topic of the Namespace: a machine without IO
-//! ([`topics`]) that takes commands and `now`, and a thin shell that appends to the log what the machine decided.
-//! Nothing is answered before it is durable.
+//! ([`topics`]) that takes commands and `now`, and a thin shell that appends to the log what the machine decided. Hubs
+//! ([`eventhubs`]) have a state per partition instead, which whoever appends or reads locks for a moment. Nothing is
+//! answered before it is durable.
 
 mod broker;
 mod configuration;
 mod dead_letters;
 mod delivery;
 mod error;
+mod eventhubs;
 mod lock_token;
+mod snapshots;
 mod tail;
 mod topics;
 
@@ -18,13 +21,20 @@ mod topics;
 #[path = "../fuzz/checks/filters.rs"]
 pub mod checks;
 
-pub use broker::{Broker, RECEIVE_BYTES_MAX, StreamInfo, StreamState, Subscription, Topic, TraceContext};
+pub use broker::{
+    Broker, RECEIVE_BYTES_MAX, StreamInfo, StreamKind, StreamState, Subscription, Topic, TraceContext,
+};
 pub use configuration::{
-    DeletionConfig, DeletionPolicy, FilterConfig, Operator, Predicate, SUBSCRIPTIONS_MAX, SubscriptionConfig,
-    TopicConfig,
+    DeletionConfig, DeletionPolicy, FilterConfig, HubConfig, Operator, Predicate, SUBSCRIPTIONS_MAX,
+    SubscriptionConfig, TopicConfig,
 };
 pub use dead_letters::{DeadLetter, DeadLetters, Redrive, RedriveError};
 pub use delivery::Delivery;
 pub use error::{Error, SettleError, StartError};
+pub use eventhubs::{
+    AppendError, Appended, Hub, PARTITIONS_MAX, Partition, PartitionProperties, Producer, ProducerOptions,
+    ProducerStamp, RECEIVERS_MAX, ReceiveError, Received, Receiver, ReceiverError, ReceiverOptions,
+    StartPosition,
+};
 pub use lock_token::{LockToken, Undecodable};
 pub use tail::{Tail, Tailed};

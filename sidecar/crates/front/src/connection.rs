@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use runtime::TaskScope;
 
+use crate::amqp;
 use crate::http::{Admission, Door};
 use crate::phase::Phase;
 use crate::socket::Socket;
@@ -31,7 +32,6 @@ struct Resting {
 
 /// Serves requests until the client leaves, a timeout passes or `scope` is shut down.
 pub(crate) async fn serve(socket: Socket, door: Door, scope: TaskScope, admission: Admission) {
-    let _admission = admission;
     let idle_timeout = door.limits().idle_timeout;
     let mut patience = idle_timeout;
     let mut resting = Resting {
@@ -44,8 +44,11 @@ pub(crate) async fn serve(socket: Socket, door: Door, scope: TaskScope, admissio
         }
         // On the heap, and only now: a connection that rests, or never speaks, costs neither this nor hyper's buffers.
         match Box::pin(drive(resting, door.clone(), scope.clone())).await {
-            Some(rested) => resting = rested,
-            None => return,
+            After::Rest(rested) => resting = rested,
+            After::Upgrade(Resting { socket, unread }) => {
+                return amqp::serve_web_socket(socket, unread, door, scope, admission).await;
+            }
+            After::End => return,
         }
         patience = idle_timeout.saturating_sub(REST_AFTER);
     }
@@ -60,8 +63,16 @@ async fn speaks(socket: &Socket, patience: Duration, scope: &TaskScope) -> bool 
     }
 }
 
-/// Serves requests until the connection ends; gives it back if it comes to rest.
-async fn drive(resting: Resting, door: Door, scope: TaskScope) -> Option<Resting> {
+/// What a connection becomes when hyper lets go of it.
+enum After {
+    End,
+    Rest(Resting),
+    /// It is a WebSocket now.
+    Upgrade(Resting),
+}
+
+/// Serves requests until the connection ends, rests or changes its protocol.
+async fn drive(resting: Resting, door: Door, scope: TaskScope) -> After {
     let Resting { socket, unread } = resting;
     let phase = Arc::new(Phase::default());
     let transport = Transport::new(
@@ -103,15 +114,21 @@ async fn drive(resting: Resting, door: Door, scope: TaskScope) -> Option<Resting
         }
     };
     match outcome {
-        None => {
-            let parts = connection.into_parts();
-            return Some(Resting {
-                socket: parts.io.into_inner().into_socket(),
-                unread: parts.read_buf,
-            });
+        Some(Err(error)) => {
+            tracing::debug!(%error, "connection ended early");
+            After::End
         }
-        Some(Err(error)) => tracing::debug!(%error, "connection ended early"),
-        Some(Ok(())) => (),
+        Some(Ok(())) if phase.is_upgraded() => After::Upgrade(Resting::from(connection.into_parts())),
+        Some(Ok(())) => After::End,
+        None => After::Rest(Resting::from(connection.into_parts())),
     }
-    None
+}
+
+impl<S> From<http1::Parts<TokioIo<Transport>, S>> for Resting {
+    fn from(parts: http1::Parts<TokioIo<Transport>, S>) -> Self {
+        Self {
+            socket: parts.io.into_inner().into_socket(),
+            unread: parts.read_buf,
+        }
+    }
 }

@@ -5,13 +5,16 @@ mod body;
 mod credential;
 mod error;
 mod eventgrid;
+mod eventhubs;
 mod in_flight;
 mod path;
 mod tracking_id;
+mod web_socket;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
 
 use auth::Authorizer;
 use broker::Broker;
@@ -20,17 +23,23 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use model::Timestamp;
+use prometheus_client::metrics::gauge::Gauge;
 use runtime::Clock;
 use tokio::sync::Semaphore;
 
+use crate::amqp;
 use crate::limits::Limits;
+use crate::listener::Protocol;
 use crate::metrics::Metrics;
 use crate::operation::Operation;
 use crate::phase::{Busy, Phase};
 use body::{Body, RequestBody};
 use error::Refusal;
 use in_flight::InFlight;
-use tracking_id::{TrackingId, TrackingIds};
+pub(crate) use in_flight::Reservation;
+pub(crate) use path::percent_decode;
+pub(crate) use tracking_id::TrackingId;
+use tracking_id::TrackingIds;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
@@ -38,7 +47,7 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-reque
 /// A longer one is the client's mistake and is not sent back.
 const CLIENT_REQUEST_ID_BYTES: usize = 256;
 
-/// What stands behind every HTTP listener of a Namespace: its broker, its keys and its limits. Cheap to clone.
+/// What stands behind every listener of a Namespace: its broker, its keys and its limits. Cheap to clone.
 ///
 /// One door may be opened on several listeners, with and without TLS; its limits hold for all of them together.
 #[derive(Clone)]
@@ -50,6 +59,7 @@ struct Shared {
     clock: Clock,
     limits: Limits,
     metrics: Arc<Metrics>,
+    amqp: amqp::Shared,
     connections: AtomicUsize,
     bodies: InFlight,
     answers: InFlight,
@@ -75,6 +85,7 @@ impl Door {
             bodies: InFlight::new(limits.in_flight_bodies, metrics.in_flight_bodies.clone()),
             answers: InFlight::new(limits.in_flight_answers, metrics.in_flight_answers.clone()),
             metrics,
+            amqp: amqp::Shared::new(registry),
             tails: Arc::new(Semaphore::new(limits.tails)),
             tracking_ids: TrackingIds::new(),
             limits,
@@ -89,15 +100,15 @@ impl Door {
         &self.0.metrics
     }
 
-    fn broker(&self) -> &Broker {
+    pub(crate) fn broker(&self) -> &Broker {
         &self.0.broker
     }
 
-    fn authorizer(&self) -> &Authorizer {
+    pub(crate) fn authorizer(&self) -> &Authorizer {
         &self.0.authorizer
     }
 
-    fn bodies(&self) -> &InFlight {
+    pub(crate) fn bodies(&self) -> &InFlight {
         &self.0.bodies
     }
 
@@ -109,21 +120,40 @@ impl Door {
         &self.0.tails
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 
+    pub(crate) fn amqp(&self) -> &amqp::Shared {
+        &self.0.amqp
+    }
+
+    pub(crate) fn monotonic(&self) -> Instant {
+        self.0.clock.monotonic()
+    }
+
+    pub(crate) fn tracking_id(&self) -> TrackingId {
+        self.0.tracking_ids.next()
+    }
+
     /// Room for one more connection, or None.
-    pub(crate) fn admit(&self) -> Option<Admission> {
-        let metrics = &self.0.metrics;
+    pub(crate) fn admit(&self, protocol: Protocol) -> Option<Admission> {
+        let metrics = match protocol {
+            Protocol::Http => &self.0.metrics.connections,
+            Protocol::Amqp => &self.0.amqp.metrics.connections,
+        };
         if self.0.connections.fetch_add(1, Relaxed) >= self.0.limits.connections {
             self.0.connections.fetch_sub(1, Relaxed);
-            metrics.refused_connections.inc();
+            metrics.refused.inc();
             return None;
         }
-        metrics.connections.inc();
-        metrics.connections_total.inc();
-        Some(Admission(self.clone()))
+        metrics.open.inc();
+        metrics.accepted.inc();
+        let open = metrics.open.clone();
+        Some(Admission {
+            door: self.clone(),
+            open,
+        })
     }
 
     /// Answers one request. Never fails: what goes wrong is an answer too.
@@ -171,12 +201,15 @@ impl Door {
 }
 
 /// One of the connections that a door allows.
-pub(crate) struct Admission(Door);
+pub(crate) struct Admission {
+    door: Door,
+    open: Gauge,
+}
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.0.0.connections.fetch_sub(1, Relaxed);
-        self.0.0.metrics.connections.dec();
+        self.door.0.connections.fetch_sub(1, Relaxed);
+        self.open.dec();
     }
 }
 
@@ -203,6 +236,12 @@ impl Call<'_> {
         if let Some(route) = admin::Route::parse(uri.path()) {
             // On the heap, so that the common requests do not carry its weight.
             return (route.operation(), Box::pin(admin::answer(self, &route)).await);
+        }
+        if let Some(route) = eventhubs::Route::parse(uri.path()) {
+            return (route.operation(), Box::pin(eventhubs::answer(self, &route)).await);
+        }
+        if web_socket::is_route(uri.path()) {
+            return (Operation::WebSocket, web_socket::answer(self));
         }
         (Operation::Unknown, Err(Refusal::no_route()))
     }

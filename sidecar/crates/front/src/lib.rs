@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod amqp;
 mod connection;
 mod http;
 mod limits;

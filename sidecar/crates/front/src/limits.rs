@@ -14,12 +14,15 @@ pub struct Limits {
     pub connections: usize,
     /// What one publish request may hold. Default as Azure: 1,000 events, 1 MiB each and 1 MiB together. At it: 413.
     pub publish: cloud_event::Limits,
+    /// One AMQP message, a batch included. Default as Azure: 1 MiB. At it: rejected with
+    /// `amqp:link:message-size-exceeded`.
+    pub message: ByteCount,
     /// Body of a request that settles events, or of an administrative one. Default 256 KiB. At it: 413.
     pub settle_body: ByteCount,
     /// Lock tokens in one acknowledge, release, reject or renewLock. Default 1,000. At it: 400.
     pub lock_tokens: usize,
-    /// Bytes of request bodies held at once, over all connections. Default 64 MiB.
-    /// At it: 503 with `Retry-After: 1`. A receive that waits holds none.
+    /// Bytes of request bodies, and of AMQP messages on their way to the disk, held at once, over all connections.
+    /// Default 64 MiB. At it: 503 with `Retry-After: 1`, over AMQP `com.microsoft:server-busy`. A receive that waits holds none.
     pub in_flight_bodies: ByteCount,
     /// Bytes of receive answers that are being written at once, over all connections. Default 256 MiB.
     /// At it: a new receive gets 503 with `Retry-After: 1`. Those that already waited may overshoot it once.
@@ -48,6 +51,7 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             publish: cloud_event::Limits::default(),
+            message: ByteCount::mib(1),
             settle_body: ByteCount::kib(256),
             lock_tokens: 1_000,
             in_flight_bodies: ByteCount::mib(64),

@@ -9,10 +9,10 @@ use runtime::{TaskScope, accept_one};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::connection;
-use crate::http::Door;
+use crate::http::{Admission, Door};
 use crate::socket::Socket;
-use crate::tls::Certificate;
+use crate::tls::{Alpn, Certificate};
+use crate::{amqp, connection};
 
 /// Connections over the limit that are told so at the same time. Further ones are closed without a word.
 const REFUSALS: usize = 64;
@@ -70,26 +70,90 @@ impl From<TcpListener> for Listener {
     }
 }
 
+/// What is spoken on a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    Amqp,
+}
+
+impl Protocol {
+    /// The task of one connection.
+    const fn task(self) -> &'static str {
+        match self {
+            Self::Http => "http connection",
+            Self::Amqp => "amqp connection",
+        }
+    }
+
+    const fn accept_task(self) -> &'static str {
+        match self {
+            Self::Http => "http accept",
+            Self::Amqp => "amqp accept",
+        }
+    }
+
+    const fn alpn(self) -> Alpn {
+        match self {
+            Self::Http => Alpn::Http1,
+            Self::Amqp => Alpn::None,
+        }
+    }
+
+    async fn serve(self, socket: Socket, door: Door, scope: TaskScope, admission: Admission) {
+        match self {
+            Self::Http => connection::serve(socket, door, scope, admission).await,
+            Self::Amqp => amqp::serve(socket, door, scope, admission).await,
+        }
+    }
+}
+
 impl Door {
     /// Serves plaintext HTTP/1 on `listener` until `scope` is shut down.
     ///
     /// Shutting `scope` down stops accepting, answers waiting receives with no events, lets requests in flight
     /// finish with `Connection: close`, and reports `http connection` if one misses the deadline.
     pub fn open(&self, listener: Listener, scope: &TaskScope) {
-        scope.spawn("http accept", accept_plain(self.clone(), listener, scope.clone()));
+        self.open_plain(Protocol::Http, listener, scope);
     }
 
     /// As [`Door::open`], over TLS with `certificate`, which may be replaced while the door is open.
     pub fn open_tls(&self, listener: Listener, certificate: &Certificate, scope: &TaskScope) {
-        let acceptor = tokio_rustls::TlsAcceptor::from(certificate.server_config());
-        scope.spawn(
-            "https accept",
-            accept_tls(self.clone(), listener, acceptor, scope.clone()),
-        );
+        self.open_secure(Protocol::Http, listener, certificate, scope);
+    }
+
+    /// Serves AMQP 1.0 without TLS on `listener` until `scope` is shut down.
+    ///
+    /// Shutting `scope` down stops accepting, settles what is on its way to the disk, closes connections with
+    /// `amqp:connection:forced`, and reports `amqp connection` if one misses the deadline.
+    pub fn open_amqp(&self, listener: Listener, scope: &TaskScope) {
+        self.open_plain(Protocol::Amqp, listener, scope);
+    }
+
+    /// As [`Door::open_amqp`], over TLS from the first byte.
+    pub fn open_amqps(&self, listener: Listener, certificate: &Certificate, scope: &TaskScope) {
+        self.open_secure(Protocol::Amqp, listener, certificate, scope);
+    }
+
+    fn open_plain(&self, protocol: Protocol, listener: Listener, scope: &TaskScope) {
+        let accept = accept_plain(protocol, self.clone(), listener, scope.clone());
+        scope.spawn(protocol.accept_task(), accept);
+    }
+
+    fn open_secure(
+        &self,
+        protocol: Protocol,
+        listener: Listener,
+        certificate: &Certificate,
+        scope: &TaskScope,
+    ) {
+        let acceptor = tokio_rustls::TlsAcceptor::from(certificate.server_config(protocol.alpn()));
+        let accept = accept_tls(protocol, self.clone(), listener, acceptor, scope.clone());
+        scope.spawn(protocol.accept_task(), accept);
     }
 }
 
-async fn accept_plain(door: Door, listener: Listener, scope: TaskScope) {
+async fn accept_plain(protocol: Protocol, door: Door, listener: Listener, scope: TaskScope) {
     let refusals = Arc::new(tokio::sync::Semaphore::new(REFUSALS));
     loop {
         let stream = tokio::select! {
@@ -97,12 +161,14 @@ async fn accept_plain(door: Door, listener: Listener, scope: TaskScope) {
             () = scope.cancelled() => return,
             (stream, _peer) = listener.accept() => stream,
         };
-        match door.admit() {
+        match door.admit(protocol) {
             Some(admission) => {
                 set_options(&stream);
-                let serve = connection::serve(Socket::Plain(stream), door.clone(), scope.clone(), admission);
-                scope.spawn("http connection", serve);
+                let serve = protocol.serve(Socket::Plain(stream), door.clone(), scope.clone(), admission);
+                scope.spawn(protocol.task(), serve);
             }
+            // AMQP has no word for it before a client has spoken.
+            None if protocol == Protocol::Amqp => {}
             None => {
                 if let Ok(permit) = refusals.clone().try_acquire_owned() {
                     scope.spawn("http refusal", async move {
@@ -115,7 +181,13 @@ async fn accept_plain(door: Door, listener: Listener, scope: TaskScope) {
     }
 }
 
-async fn accept_tls(door: Door, listener: Listener, acceptor: tokio_rustls::TlsAcceptor, scope: TaskScope) {
+async fn accept_tls(
+    protocol: Protocol,
+    door: Door,
+    listener: Listener,
+    acceptor: tokio_rustls::TlsAcceptor,
+    scope: TaskScope,
+) {
     loop {
         let stream = tokio::select! {
             biased;
@@ -123,12 +195,14 @@ async fn accept_tls(door: Door, listener: Listener, acceptor: tokio_rustls::TlsA
             (stream, _peer) = listener.accept() => stream,
         };
         // A refusal inside TLS would first cost a handshake, which is what the limit protects.
-        let Some(admission) = door.admit() else { continue };
+        let Some(admission) = door.admit(protocol) else {
+            continue;
+        };
         set_options(&stream);
         let (door, acceptor, connection_scope) = (door.clone(), acceptor.clone(), scope.clone());
-        scope.spawn("https connection", async move {
+        scope.spawn(protocol.task(), async move {
             if let Some(socket) = handshake(&door, &acceptor, stream, &connection_scope).await {
-                connection::serve(socket, door, connection_scope, admission).await;
+                protocol.serve(socket, door, connection_scope, admission).await;
             }
         });
     }

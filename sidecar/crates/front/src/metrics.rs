@@ -15,9 +15,7 @@ use crate::operation::Operation;
 #[derive(Debug)]
 pub(crate) struct Metrics {
     per_operation: Vec<PerOperation>,
-    pub(crate) connections: Gauge,
-    pub(crate) connections_total: Counter,
-    pub(crate) refused_connections: Counter,
+    pub(crate) connections: Connections,
     pub(crate) refused_bodies: Counter,
     pub(crate) refused_answers: Counter,
     pub(crate) refused_slow_head: Counter,
@@ -29,6 +27,14 @@ pub(crate) struct Metrics {
     pub(crate) bytes_out: Counter,
     pub(crate) in_flight_bodies: Gauge,
     pub(crate) in_flight_answers: Gauge,
+}
+
+/// The connections of one protocol.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    pub(crate) open: Gauge,
+    pub(crate) accepted: Counter,
+    pub(crate) refused: Counter,
 }
 
 #[derive(Debug)]
@@ -85,9 +91,11 @@ impl Metrics {
                 .iter()
                 .map(|operation| PerOperation::new(operation.name(), &requests, &seconds))
                 .collect(),
-            connections: http.register("connections", "Connections open now", Gauge::default()),
-            connections_total: http.register("accepted", "Connections accepted", Counter::default()),
-            refused_connections: limit("connections"),
+            connections: Connections {
+                open: http.register("connections", "Connections open now", Gauge::default()),
+                accepted: http.register("accepted", "Connections accepted", Counter::default()),
+                refused: limit("connections"),
+            },
             refused_bodies: limit("in_flight_bodies"),
             refused_answers: limit("in_flight_answers"),
             refused_slow_head: limit("head_timeout"),

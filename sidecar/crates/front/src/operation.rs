@@ -14,13 +14,17 @@ pub(crate) enum Operation {
     Redrive,
     Streams,
     Purge,
+    /// Events to a hub.
+    Send,
+    /// A connection that becomes AMQP's.
+    WebSocket,
     /// No route matches.
     Unknown,
 }
 
 impl Operation {
     /// In declaration order: `ALL[operation as usize] == operation`.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Publish,
         Self::Receive,
         Self::Acknowledge,
@@ -32,6 +36,8 @@ impl Operation {
         Self::Redrive,
         Self::Streams,
         Self::Purge,
+        Self::Send,
+        Self::WebSocket,
         Self::Unknown,
     ];
 
@@ -48,6 +54,8 @@ impl Operation {
             Self::Redrive => "redrive",
             Self::Streams => "streams",
             Self::Purge => "purge",
+            Self::Send => "send",
+            Self::WebSocket => "websocket",
             Self::Unknown => "unknown",
         }
     }

@@ -13,6 +13,7 @@ pub(crate) struct Phase {
     linger: AtomicBool,
     rest: AtomicBool,
     unwatched: AtomicBool,
+    upgraded: AtomicBool,
 }
 
 impl Phase {
@@ -49,6 +50,15 @@ impl Phase {
 
     pub(crate) fn lingers(&self) -> bool {
         self.linger.load(Relaxed)
+    }
+
+    /// The answer switches protocols: after it the connection is no longer HTTP's.
+    pub(crate) fn upgrade(&self) {
+        self.upgraded.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Relaxed)
     }
 
     /// Nothing has happened for a while, and nothing is left to be written.

@@ -18,6 +18,13 @@ pub struct Certificate {
     current: Arc<Current>,
 }
 
+/// Which protocols a door names in the handshake. With none, whatever the client names is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alpn {
+    Http1,
+    None,
+}
+
 #[derive(Debug)]
 struct Current(ArcSwap<CertifiedKey>);
 
@@ -60,14 +67,17 @@ impl Certificate {
         Ok(())
     }
 
-    /// TLS 1.2 and 1.3 with ALPN `http/1.1`; no client certificates.
-    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
+    /// TLS 1.2 and 1.3; no client certificates.
+    pub(crate) fn server_config(&self, alpn: Alpn) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider supports TLS 1.2 and 1.3")
             .with_no_client_auth()
             .with_cert_resolver(self.current.clone());
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = match alpn {
+            Alpn::Http1 => vec![b"http/1.1".to_vec()],
+            Alpn::None => Vec::new(),
+        };
         // A fragment is at most what one record may hold; bigger buffers would only sit in idle connections.
         config.send_tls13_tickets = 1;
         Arc::new(config)

@@ -7,6 +7,8 @@
 
 #[path = "it/admin.rs"]
 mod admin;
+#[path = "it/amqp.rs"]
+mod amqp;
 #[path = "it/client.rs"]
 mod client;
 #[path = "it/credentials.rs"]

@@ -127,6 +127,11 @@ pub struct Reservation {
 }
 
 impl Reservation {
+    /// For an append without records, which is a barrier and takes no room.
+    pub fn none() -> Self {
+        Self::unlimited(Class::Settle)
+    }
+
     pub(crate) fn unlimited(class: Class) -> Self {
         Self {
             outstanding: None,

@@ -102,6 +102,7 @@ impl Documents {
             format: FORMAT,
             index,
             topics: if index == 1 { topics.to_vec() } else { Vec::new() },
+            hubs: Vec::new(),
         };
         let shards: Vec<_> = (0..SHARD_COUNT)
             .map(|index| serde_json::to_vec(&shard(index)).unwrap())

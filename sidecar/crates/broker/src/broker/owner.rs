@@ -19,12 +19,13 @@ use storage::{Class, Commit, Full, Log, Record, Reservation, StreamId};
 use tokio::sync::mpsc;
 
 use super::command::{Command, Publication, ReceiveReply, Reply};
-use super::read;
+use super::read::{self, READ_BYTES_MAX};
 use super::returned::{Batch, Return, Returned};
 use super::routes::{Routes, TopicRoute};
-use super::snapshots::Snapshots;
-use super::{StreamInfo, StreamState};
+use super::{StreamInfo, StreamKind, StreamState};
 use crate::configuration::{DeletionConfig, TopicConfig};
+use crate::error::refused;
+use crate::snapshots::{Growth, LogOwner, Snapshots};
 use crate::topics::effects::{Answer, Dead, Effects, Entry, Place, ReceiverId};
 use crate::topics::engine::{Engine, MovedLetters, Redriven, Target, Work};
 use crate::topics::event_record;
@@ -46,6 +47,7 @@ pub(super) struct Owner {
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) returned: Arc<Returned>,
     pub(super) routes: Arc<ArcSwap<Routes>>,
+    pub(super) growth: Arc<Growth>,
     pub(super) snapshots: Snapshots,
     pub(super) receivers: HashMap<ReceiverId, (Place, ReceiveReply)>,
     pub(super) reads: FuturesUnordered<BoxFuture<'static, (Place, Option<MovedLetters>)>>,
@@ -78,6 +80,7 @@ impl Owner {
                 () = self.returned.arrived.notified() => (),
                 Some((place, letters)) = self.reads.next() => self.letters_read(place, letters),
                 () = front_durable(&self.after) => self.follow(),
+                () = self.growth.changed(LogOwner::Topics) => (),
                 () = self.snapshots.finished() => self.snapshots.forget(&*self.log),
                 () = timer => (),
             }
@@ -89,7 +92,9 @@ impl Owner {
             }
             self.take_returned(now);
             unfinished = self.work(now);
-            self.snapshots.begin_if_due(&self.engine, &*self.log, now);
+            let engine = &self.engine;
+            self.snapshots
+                .begin_if_due(&*self.log, now, |position| engine.encode_snapshot(position));
         }
         self.stop(queued).await;
     }
@@ -201,10 +206,7 @@ impl Owner {
     /// Room in the log. Without it what can be cleaned away is told to the log as soon as possible.
     fn reserve(&mut self, class: Class, topic: Uid, bytes: usize) -> Result<Reservation, Full> {
         let reserved = self.log.reserve(class, StreamId(topic), bytes);
-        if let Err(Full::Log | Full::Stream) = reserved {
-            self.snapshots.press(self.clock.now());
-        }
-        reserved
+        reserved.inspect_err(|full| self.growth.press_if(*full))
     }
 
     /// Letter by letter, each in one atomic group with its removal. The last commit covers those before.
@@ -291,6 +293,7 @@ impl Owner {
 
     fn streams(&self) -> Vec<StreamInfo> {
         let info = self.engine.streams().map(|stream| StreamInfo {
+            kind: StreamKind::Topic,
             uid: stream.uid,
             name: String::from(&*stream.name),
             state: match stream.closed {
@@ -346,7 +349,7 @@ impl Owner {
         };
         let log = self.log.clone();
         self.reads.push(Box::pin(async move {
-            let payloads = read::payloads(&*log, place.topic, &sequences).await;
+            let payloads = read::payloads(&*log, place.topic, &sequences, READ_BYTES_MAX).await;
             let letters = payloads.map(|payloads| sequences.into_iter().zip(payloads).collect());
             (place, letters)
         }));
@@ -439,7 +442,7 @@ impl Owner {
             .iter()
             .map(|entry| storage::footprint(entry.payload.len()))
             .sum();
-        self.snapshots.appended(bytes, &commit);
+        self.growth.add(bytes);
         commit
     }
 
@@ -512,7 +515,10 @@ impl Owner {
             commit.durable().await;
             self.follow();
         }
-        self.snapshots.finish(&self.engine, &*self.log).await;
+        let engine = &self.engine;
+        self.snapshots
+            .finish(&*self.log, |position| engine.encode_snapshot(position))
+            .await;
     }
 }
 
@@ -523,19 +529,6 @@ fn record(entry: &Entry) -> Record<'_> {
         kind: entry.kind,
         time: entry.time,
         payload: &entry.payload,
-    }
-}
-
-fn refused(full: Full) -> Error {
-    match full {
-        Full::Log | Full::Stream => Error::Full {
-            reason: full.to_string(),
-        },
-        Full::Backlog => Error::Busy {
-            retry_after: Duration::from_secs(1),
-        },
-        Full::Oversize { .. } => Error::Invalid(full.to_string()),
-        Full::Closed => Error::Closed,
     }
 }
 

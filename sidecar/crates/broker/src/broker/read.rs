@@ -7,23 +7,24 @@ use storage::{Log, ReadError, StreamId};
 /// Events that are read together: the first one, and then as many as are at most this long with it.
 pub(crate) const READ_BYTES_MAX: ByteCount = ByteCount::mib(4);
 
-/// The records of the first of these events, as many as [`READ_BYTES_MAX`] allows and one at least; None for one that
-/// is not there (any more) or damaged, which is logged. Ends before an event that the disk refuses, which may pass; None
-/// for all if that is the first one.
+/// The records with the first of these numbers, as many as `bytes_max` allows and one at least; None for one that is not
+/// there (any more) or damaged, which is logged. Ends before a record that the disk refuses, which may pass; None for all
+/// if that is the first one.
 pub(crate) async fn payloads(
     log: &dyn Log,
-    topic: Uid,
+    stream: Uid,
     sequences: &[u64],
+    bytes_max: ByteCount,
 ) -> Option<Vec<Option<(Timestamp, Bytes)>>> {
     let numbers: Vec<SequenceNumber> = sequences.iter().copied().map(SequenceNumber::new).collect();
     // One record that cannot be read must not keep those before it from their receivers, nor a damaged one those behind.
-    if let Ok(payloads) = log.read(StreamId(topic), numbers.clone(), READ_BYTES_MAX).await {
+    if let Ok(payloads) = log.read(StreamId(stream), numbers.clone(), bytes_max).await {
         return Some(payloads);
     }
     let mut payloads: Vec<Option<(Timestamp, Bytes)>> = Vec::with_capacity(numbers.len());
     let mut bytes = 0;
     for number in numbers {
-        let payload = match log.read(StreamId(topic), vec![number], READ_BYTES_MAX).await {
+        let payload = match log.read(StreamId(stream), vec![number], bytes_max).await {
             Ok(read) => read.into_iter().next().flatten(),
             Err(error @ ReadError::Io { .. }) => {
                 tracing::error!(%error, "read events");
@@ -35,7 +36,7 @@ pub(crate) async fn payloads(
             }
         };
         bytes += payload.as_ref().map_or(0, |(_, record)| record.len() as u64);
-        if bytes > READ_BYTES_MAX.get() && !payloads.is_empty() {
+        if bytes > bytes_max.get() && !payloads.is_empty() {
             break;
         }
         payloads.push(payload);

@@ -147,7 +147,7 @@ async fn more_dead_letters_than_an_append_may_hold_are_moved_and_redriven() {
         policy: DeletionPolicy::Retain,
         grace: DAY,
     };
-    broker.configure(topics(), deletion).await.unwrap();
+    broker.configure(topics(), Vec::new(), deletion).await.unwrap();
     for id in 0..12 {
         let (topic, event) = (broker.topic("orders").unwrap(), long(id, 1_000_000));
         topic

@@ -56,7 +56,7 @@ impl Fixture {
             grace: DAY,
         };
         self.broker
-            .configure(topics, deletion)
+            .configure(topics, Vec::new(), deletion)
             .await
             .expect("it is valid");
     }

@@ -29,6 +29,7 @@ use crate::http::body::Body;
 use crate::http::tracking_id::TrackingId;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-8");
 const BROKER_ERRORCODE: HeaderName = HeaderName::from_static("broker-errorcode");
 
 /// After a full disk: consumers free space within seconds if they run at all.
@@ -43,6 +44,7 @@ pub(crate) struct Refusal {
     code: &'static str,
     message: Cow<'static, str>,
     extra: Extra,
+    is_xml: bool,
 }
 
 /// The header that goes with some refusals.
@@ -61,6 +63,7 @@ impl Refusal {
             code,
             message: message.into(),
             extra: Extra::Nothing,
+            is_xml: false,
         }
     }
 
@@ -116,7 +119,7 @@ impl Refusal {
         ))
     }
 
-    fn too_large(message: String) -> Self {
+    pub(crate) fn too_large(message: String) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLarge", message)
     }
 
@@ -179,9 +182,14 @@ impl Refusal {
         )
     }
 
-    fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         let message = "The broker failed to serve the request. Its log has the cause under this tracking id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
+    }
+
+    /// The same in the words of Event Hubs, whose errors are XML.
+    pub(crate) fn into_xml(self) -> Self {
+        Self { is_xml: true, ..self }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -194,11 +202,14 @@ impl Refusal {
     }
 
     pub(crate) fn into_response(self, tracking_id: TrackingId, now: Timestamp) -> Response<Body> {
-        let body = Body::Whole(self.envelope(tracking_id, now));
-        let mut response = Response::new(body);
+        let (content_type, envelope) = match self.is_xml {
+            true => (XML, self.xml(tracking_id, now)),
+            false => (JSON, self.envelope(tracking_id, now)),
+        };
+        let mut response = Response::new(Body::Whole(envelope));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(CONTENT_TYPE, content_type);
         headers.insert(BROKER_ERRORCODE, HeaderValue::from_static(self.code));
         match self.extra {
             Extra::Nothing => None,
@@ -213,6 +224,13 @@ impl Refusal {
         response
     }
 
+    fn xml(&self, tracking_id: TrackingId, now: Timestamp) -> Bytes {
+        let (code, message) = (self.status.as_u16(), escaped(&self.message));
+        Bytes::from(format!(
+            "<Error><Code>{code}</Code><Detail>{message}. TrackingId:{tracking_id}_G0, Timestamp:{now}</Detail></Error>"
+        ))
+    }
+
     fn envelope(&self, tracking_id: TrackingId, now: Timestamp) -> Bytes {
         let text = |text: &str| serde_json::to_string(text).expect("a string is always JSON");
         let json = format!(
@@ -223,6 +241,12 @@ impl Refusal {
         );
         Bytes::from(json)
     }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// RFC 3339 the way Azure's envelope has it: nanoseconds, and `+00:00` instead of `Z`.

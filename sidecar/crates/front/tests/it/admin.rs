@@ -155,7 +155,7 @@ async fn streams_are_listed_and_purged_only_when_they_are_closed() {
         policy: DeletionPolicy::Retain,
         grace: Duration::ZERO,
     };
-    world.broker.configure(vec![], keep).await.unwrap();
+    world.broker.configure(vec![], vec![], keep).await.unwrap();
     let list = client.call("GET", "/$weft/v1/streams", &[], "").await.json();
     let orders = list["value"]
         .as_array()

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use auth::{Authorizer, Keys, Rights, Rule, Secret};
-use broker::{Broker, DeletionConfig, DeletionPolicy, FilterConfig, SubscriptionConfig, TopicConfig};
+use broker::{
+    Broker, DeletionConfig, DeletionPolicy, FilterConfig, HubConfig, SubscriptionConfig, TopicConfig,
+};
 use front::{Door, Limits, Listener};
 use model::Uid;
 use runtime::metrics::Registry;
@@ -23,8 +25,13 @@ pub(crate) const LISTENER: &str = "bGlzdGVuZXIgcHJpbWFyeSBrZXkgb2YgdGhlIG5h";
 pub(crate) const ORDERS: u128 = 1;
 pub(crate) const RETURNS: u128 = 2;
 
+/// uid of the hub.
+pub(crate) const TELEMETRY: u128 = 21;
+
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
+    /// AMQP without TLS.
+    pub(crate) amqp: SocketAddr,
     pub(crate) door: Door,
     pub(crate) broker: Broker,
     pub(crate) doors: TaskScope,
@@ -58,7 +65,7 @@ impl World {
             grace: Duration::ZERO,
         };
         broker
-            .configure(topics(), deletion)
+            .configure(topics(), hubs(), deletion)
             .await
             .expect("the topics are accepted");
         let door = Door::new(broker.clone(), Authorizer::new(&keys()), clock, limits, &registry);
@@ -68,8 +75,14 @@ impl World {
         let address = listener.local_address().unwrap();
         let doors = scope.child("doors");
         door.open(listener, &doors);
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap())
+            .await
+            .expect("bind");
+        let amqp = listener.local_address().unwrap();
+        door.open_amqp(listener, &doors);
         Self {
             address,
+            amqp,
             door,
             broker,
             doors,
@@ -116,6 +129,17 @@ fn topics() -> Vec<TopicConfig> {
         ],
     };
     vec![orders, returns]
+}
+
+pub(crate) fn hubs() -> Vec<HubConfig> {
+    vec![HubConfig {
+        uid: Uid::from_u128(TELEMETRY),
+        name: "Telemetry".to_owned(),
+        partition_count: 2,
+        retention: Duration::from_secs(86_400),
+        size: None,
+        consumer_groups: vec!["dashboards".to_owned()],
+    }]
 }
 
 fn subscription(uid: u128, name: &str, dead_letter: Option<u128>) -> SubscriptionConfig {

@@ -41,7 +41,7 @@ impl Sick {
 
     /// Whether each event was read, up to where reading ended.
     async fn read_all(&self) -> Option<Vec<bool>> {
-        let read = payloads(self, TOPIC, &[1, 2, 3, 4]).await?;
+        let read = payloads(self, TOPIC, &[1, 2, 3, 4], READ_BYTES_MAX).await?;
         Some(read.iter().map(Option::is_some).collect())
     }
 }

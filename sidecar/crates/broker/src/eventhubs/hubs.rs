@@ -1,0 +1,430 @@
+//! All hubs of the Namespace: which there are, and what happens to their data.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use model::{ByteCount, SequenceNumber, Timestamp, Uid};
+use parking_lot::Mutex;
+use storage::{Class, Commit, Record, Reservation, StreamId};
+use tokio::sync::watch;
+
+use super::hub::{Hub, HubState};
+use super::image::{HubImage, Image};
+use super::journal::{self, Step};
+use super::partition::End;
+use super::shared::{Shared, Then};
+use super::stream::{self, PARTITIONS_MAX};
+use crate::configuration::{DeletionConfig, DeletionPolicy, HubConfig};
+use crate::topics::varint::Writer;
+use crate::{Error, StreamInfo, StreamKind, StreamState};
+
+/// See the module.
+pub(crate) struct Hubs {
+    pub(super) shared: Arc<Shared>,
+    table: Mutex<Table>,
+    /// The declared hubs by lower-case name; replaced as a whole.
+    routes: ArcSwap<HashMap<String, Route>>,
+    /// Whether there is a snapshot; see [`Hubs::make_room`].
+    pub(super) first: watch::Sender<First>,
+}
+
+/// Under which name a hub is declared.
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    pub(super) name: Arc<str>,
+    pub(super) hub: Arc<HubState>,
+}
+
+/// How it stands with the first snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    /// Nobody needs one yet.
+    NotWanted,
+    Wanted,
+    Failed,
+    Stored,
+}
+
+struct Table {
+    hubs: BTreeMap<Uid, Known>,
+    /// Where the numbers of deleted hubs ended, in case one of their uids comes back.
+    ended: BTreeMap<Uid, End>,
+    /// The number of the next step of a hub.
+    next_step: u64,
+    deletion: DeletionConfig,
+}
+
+struct Known {
+    name: Arc<str>,
+    closed: Option<Timestamp>,
+    hub: Arc<HubState>,
+}
+
+/// Deleted hubs whose end is remembered; some 50 bytes each.
+const ENDED_MAX: usize = 10_000;
+
+/// After the log had no room for something that nobody waits for.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Hubs {
+    /// What a start found.
+    pub(super) fn new(shared: Arc<Shared>, image: Image, first: First) -> Self {
+        let known = |(uid, image): (Uid, HubImage)| {
+            let hub = HubState::new(&shared, uid, image.created_at, image.partitions);
+            let known = Known {
+                name: Arc::from(image.name),
+                closed: image.closed,
+                hub: Arc::new(hub),
+            };
+            (uid, known)
+        };
+        let table = Table {
+            hubs: image.hubs.into_iter().map(known).collect(),
+            ended: image.ended,
+            next_step: image.next_step,
+            // Until something is configured, nothing is deleted.
+            deletion: DeletionConfig {
+                policy: DeletionPolicy::Retain,
+                grace: Duration::MAX,
+            },
+        };
+        Self {
+            shared,
+            table: Mutex::new(table),
+            routes: ArcSwap::default(),
+            first: watch::Sender::new(first),
+        }
+    }
+
+    /// Checks a configuration before anything is changed.
+    pub(crate) fn check(hubs: &[HubConfig]) -> Result<(), Error> {
+        for HubConfig {
+            name,
+            partition_count,
+            ..
+        } in hubs
+        {
+            if !(1..=PARTITIONS_MAX).contains(partition_count) {
+                return Err(Error::Invalid(format!(
+                    "hub '{name}' has {partition_count} partitions, it must have 1 to {PARTITIONS_MAX}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Room for [`Hubs::configure`], which then cannot fail.
+    ///
+    /// Hubs are not written down before there is a snapshot of them, if only of none: a start without one knows by that
+    /// that the log holds nothing of theirs. A log that is older than hubs has long forgotten its beginning, and looking for
+    /// it would report damage.
+    pub(crate) async fn make_room(&self, hubs: &[HubConfig]) -> Result<Reservation, Error> {
+        if !hubs.is_empty() {
+            self.first_snapshot().await?;
+        }
+        let step = |name: &str| storage::footprint(journal::BYTES_MAX + name.len());
+        let known = self.table.lock().hubs.len() * step("");
+        let declared: usize = hubs.iter().map(|hub| step(&hub.name)).sum();
+        let stream = hubs.first().map_or(Uid::from_u128(0), |hub| hub.uid);
+        self.shared
+            .reserve(Class::Settle, StreamId(stream), known + declared)
+    }
+
+    async fn first_snapshot(&self) -> Result<(), Error> {
+        self.first.send_if_modified(|first| {
+            let asks = matches!(first, First::NotWanted | First::Failed);
+            if asks {
+                *first = First::Wanted;
+            }
+            asks
+        });
+        self.shared.arrived.notify_one();
+        let mut first = self.first.subscribe();
+        let decided = first.wait_for(|first| *first != First::Wanted).await;
+        match decided.map(|first| *first) {
+            Ok(First::Stored) => Ok(()),
+            Ok(_) if !self.shared.is_stopping() => Err(Error::Unavailable),
+            _ => Err(Error::Closed),
+        }
+    }
+
+    /// Makes these the declared hubs. What is missing closes at once and is kept until its grace is over.
+    pub(crate) fn configure(
+        &self,
+        hubs: &[HubConfig],
+        deletion: DeletionConfig,
+        room: Reservation,
+        now: Timestamp,
+    ) -> Option<Commit> {
+        let mut table = self.table.lock();
+        table.deletion = deletion;
+        let mut steps = Vec::new();
+        for config in hubs {
+            steps.extend(table.open(config, &self.shared, now));
+        }
+        table.close_others(hubs, now, &mut steps);
+        // Before anybody can append to a new partition: a replay must know it before it meets its events.
+        let commit = table.append(steps, &self.shared, room, now);
+        self.routes.store(Arc::new(table.declare(hubs)));
+        drop(table);
+        // The grace of what was closed may have been shortened.
+        self.shared.arrived.notify_one();
+        commit
+    }
+
+    pub(crate) fn hub(&self, name: &str) -> Option<Hub> {
+        let Route { name, hub } = self.routes.load().get(&name.to_lowercase())?.clone();
+        Some(Hub::new(name, hub))
+    }
+
+    /// The declared hubs, by name.
+    pub(super) fn routes(&self) -> Vec<Route> {
+        let mut routes: Vec<Route> = self.routes.load().values().cloned().collect();
+        routes.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        routes
+    }
+
+    pub(crate) fn names(&self) -> Vec<Arc<str>> {
+        self.routes().into_iter().map(|route| route.name).collect()
+    }
+
+    pub(crate) fn commit_latency(&self) -> Duration {
+        self.shared.commit_latency()
+    }
+
+    /// The data of all hubs, declared or not, without what is overdue.
+    pub(crate) fn streams(&self) -> Vec<StreamInfo> {
+        self.tend(self.shared.clock.now());
+        let table = self.table.lock();
+        let info = |known: &Known| StreamInfo {
+            kind: StreamKind::Hub,
+            uid: known.hub.uid,
+            name: String::from(&*known.name),
+            state: match known.closed {
+                Some(since) => StreamState::Closed { since },
+                None => StreamState::Open,
+            },
+            events: known.hub.depth().events,
+            bytes: self.bytes(&known.hub),
+        };
+        table.hubs.values().map(info).collect()
+    }
+
+    fn bytes(&self, hub: &HubState) -> ByteCount {
+        let streams = hub.streams().into_iter();
+        ByteCount(
+            streams
+                .map(|stream| self.shared.log.stream_usage(stream).bytes)
+                .sum(),
+        )
+    }
+
+    /// Deletes the data of a hub that is not declared.
+    pub(crate) fn purge(&self, uid: Uid, now: Timestamp) -> Result<Commit, Error> {
+        let mut table = self.table.lock();
+        let known = table.hubs.get(&uid).ok_or(Error::NotFound)?;
+        if known.closed.is_none() {
+            return Err(Error::Invalid(format!(
+                "'{}' is still declared: delete its resource first",
+                known.name
+            )));
+        }
+        table.delete(uid, &self.shared, now)
+    }
+
+    /// Does what is due: trims what is overdue, deletes what nobody declared for long enough. Returns when to come again.
+    pub(super) fn tend(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut table = self.table.lock();
+        let deleted = table.delete_due(&self.shared, now);
+        let declared = table.hubs.values().filter(|known| known.closed.is_none());
+        let hubs: Vec<Arc<HubState>> = declared.map(|known| known.hub.clone()).collect();
+        drop(table);
+        // Three quarters, as of a topic.
+        let quota = self.shared.log.usage().capacity.get() / 4 * 3;
+        let trimmed = hubs.into_iter().filter_map(|hub| {
+            let next = self.trim_overdue(&hub, now);
+            hub.measure(quota);
+            next
+        });
+        trimmed.chain(deleted).min()
+    }
+
+    fn trim_overdue(&self, hub: &HubState, now: Timestamp) -> Option<Timestamp> {
+        let cells = hub.cells.load();
+        let next = cells.iter().filter_map(|cell| {
+            if cell.trim_overdue(&self.shared, now) {
+                cell.state().overdue_at()
+            } else {
+                Some(now + RETRY)
+            }
+        });
+        next.min()
+    }
+
+    /// Ends whoever waits, so that nothing holds up a stop.
+    pub(super) fn stop(&self) {
+        self.shared.stop();
+        self.first.send_if_modified(|first| {
+            let waits = *first == First::Wanted;
+            if waits {
+                *first = First::Failed;
+            }
+            waits
+        });
+        for known in self.table.lock().hubs.values() {
+            known.hub.wake_receivers();
+        }
+    }
+
+    /// The state as it is now, as bytes. Appends go on meanwhile; replaying what comes after `position` on top of it gives
+    /// the same as if it had been taken in one moment, because steps of hubs and records of partitions have numbers.
+    pub(super) fn encode(&self, position: u64) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(1024);
+        let table = self.table.lock();
+        Image::encode_head(&mut writer, position, table.next_step, &table.ended);
+        writer.number(table.hubs.len() as u64);
+        let hubs = table.hubs.values().map(|known| {
+            let cells = known.hub.cells.load_full();
+            let created_at = known.hub.created_at;
+            (known.hub.uid, known.name.clone(), created_at, known.closed, cells)
+        });
+        let hubs: Vec<_> = hubs.collect();
+        drop(table);
+        for (uid, name, created_at, closed, cells) in hubs {
+            HubImage::encode_head(&mut writer, uid, &name, created_at, closed, cells.len());
+            for cell in cells.iter() {
+                cell.state().encode(&mut writer);
+            }
+        }
+        writer.finish()
+    }
+}
+
+impl Table {
+    /// What has to be written down before the hub is declared.
+    fn open(&mut self, config: &HubConfig, shared: &Arc<Shared>, now: Timestamp) -> Option<(Uid, Step)> {
+        let known = self.hubs.entry(config.uid).or_insert_with(|| Known {
+            name: Arc::from(""),
+            closed: None,
+            hub: Arc::new(HubState::new(shared, config.uid, now, Vec::new())),
+        });
+        let count = known.hub.count();
+        let partitions = count.max(config.partition_count);
+        let is_same = known.closed.is_none() && *known.name == *config.name && count == partitions;
+        known.closed = None;
+        known.name = Arc::from(config.name.as_str());
+        let name = config.name.clone();
+        (!is_same).then_some((config.uid, Step::Opened { name, partitions }))
+    }
+
+    /// Lets events in and out. Of two hubs with equal names the first one is found.
+    fn declare(&self, hubs: &[HubConfig]) -> HashMap<String, Route> {
+        let mut routes = HashMap::new();
+        for config in hubs {
+            let Some(known) = self.hubs.get(&config.uid) else {
+                continue;
+            };
+            let first = self.ended.get(&config.uid).copied().unwrap_or_default();
+            known.hub.declare(config, first);
+            let route = Route {
+                name: known.name.clone(),
+                hub: known.hub.clone(),
+            };
+            routes.entry(config.name.to_lowercase()).or_insert(route);
+        }
+        routes
+    }
+
+    fn close_others(&mut self, hubs: &[HubConfig], now: Timestamp, steps: &mut Vec<(Uid, Step)>) {
+        let declared: HashSet<Uid> = hubs.iter().map(|hub| hub.uid).collect();
+        let missing = self.hubs.iter_mut().filter(|(uid, _)| !declared.contains(uid));
+        for (uid, known) in missing {
+            if known.closed.is_none() {
+                known.closed = Some(now);
+                steps.push((*uid, Step::Closed));
+            }
+            known.hub.close();
+        }
+    }
+
+    /// Writes the steps down, in one atomic group.
+    fn append(
+        &mut self,
+        steps: Vec<(Uid, Step)>,
+        shared: &Shared,
+        room: Reservation,
+        now: Timestamp,
+    ) -> Option<Commit> {
+        if steps.is_empty() {
+            return None;
+        }
+        let written: Vec<_> = steps
+            .into_iter()
+            .map(|(uid, step)| {
+                let number = self.next_step;
+                self.next_step += 1;
+                (uid, number, step.encode())
+            })
+            .collect();
+        let records = written.iter().map(|(uid, number, payload)| Record {
+            stream: StreamId(*uid),
+            sequence: SequenceNumber::new(*number),
+            kind: stream::JOURNAL,
+            time: now,
+            payload,
+        });
+        let records: Vec<Record<'_>> = records.collect();
+        Some(shared.append(room, &records))
+    }
+
+    /// Deletes what is due. Returns when the next one is.
+    fn delete_due(&mut self, shared: &Shared, now: Timestamp) -> Option<Timestamp> {
+        if self.deletion.policy == DeletionPolicy::Retain {
+            return None;
+        }
+        let grace = self.deletion.grace;
+        let closed = self
+            .hubs
+            .iter()
+            .filter_map(|(uid, known)| Some((known.closed? + grace, *uid)));
+        let (due, later): (Vec<_>, Vec<_>) = closed.partition(|(time, _)| *time <= now);
+        let mut next = later.into_iter().map(|(time, _)| time).min();
+        for (_, uid) in due {
+            if self.delete(uid, shared, now).is_err() {
+                next = Some(next.map_or(now + RETRY, |next| next.min(now + RETRY)));
+            }
+        }
+        next
+    }
+
+    fn delete(&mut self, uid: Uid, shared: &Shared, now: Timestamp) -> Result<Commit, Error> {
+        let bytes = storage::footprint(journal::BYTES_MAX);
+        let room = shared.reserve(Class::Settle, StreamId(uid), bytes)?;
+        let known = self.hubs.remove(&uid).ok_or(Error::NotFound)?;
+        let commit = self.append(vec![(uid, Step::Deleted)], shared, room, now);
+        let commit = commit.ok_or(Error::Internal)?;
+        let mut end = End::default();
+        for cell in known.hub.cells.load().iter() {
+            let next = cell.state().next();
+            end = end.joined(next);
+            let then = Then::Trim {
+                stream: cell.stream,
+                before: next.record,
+            };
+            shared.follow(commit.clone(), then);
+        }
+        remember_end(&mut self.ended, uid, end);
+        Ok(commit)
+    }
+}
+
+/// Numbers of a deleted hub are never given again: the log would take its records for dead, and consumers that come back
+/// with their old position would miss new events.
+pub(super) fn remember_end(ended: &mut BTreeMap<Uid, End>, uid: Uid, end: End) {
+    if ended.len() >= ENDED_MAX {
+        ended.pop_first();
+    }
+    ended.insert(uid, end);
+}

@@ -1,0 +1,178 @@
+//! What `/metrics` shows of hubs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use runtime::metrics::Registry;
+
+use super::hub::HubState;
+use super::hubs::Hubs;
+
+/// Entities with series of their own; the rest is summed up as `_other`. Of those that appear, the first by name are
+/// shown.
+const ENTITIES_MAX: usize = 1000;
+
+pub(super) fn register(registry: &Registry, hubs: &Arc<Hubs>) {
+    let registry = registry.part("eventhubs");
+    for (name, help, kind, read) in PER_HUB {
+        let hubs = Arc::downgrade(hubs);
+        registry.register(name, help, PerHub { hubs, kind, read });
+    }
+    let lag = Lag {
+        hubs: Arc::downgrade(hubs),
+    };
+    registry.register(
+        "consumer_lag",
+        "Durable events that the connected receivers of a consumer group have not got yet",
+        lag,
+    );
+}
+
+type Read = fn(&HubState) -> u64;
+
+const PER_HUB: [(&str, &str, MetricType, Read); 7] = [
+    (
+        "events_in",
+        "Events that were accepted by a hub",
+        MetricType::Counter,
+        |hub| hub.counts.events_in.value(),
+    ),
+    (
+        "bytes_in",
+        "Bytes of the events that were accepted by a hub",
+        MetricType::Counter,
+        |hub| hub.counts.bytes_in.value(),
+    ),
+    (
+        "events_out",
+        "Events that went to receivers of a hub",
+        MetricType::Counter,
+        |hub| hub.counts.events_out.value(),
+    ),
+    (
+        "bytes_out",
+        "Bytes of the events that went to receivers of a hub",
+        MetricType::Counter,
+        |hub| hub.counts.bytes_out.value(),
+    ),
+    (
+        "events_retained",
+        "Events that a hub retains",
+        MetricType::Gauge,
+        |hub| hub.depth().events,
+    ),
+    (
+        "bytes_retained",
+        "Bytes that the events of a hub occupy in the log",
+        MetricType::Gauge,
+        |hub| hub.depth().bytes,
+    ),
+    (
+        "receivers",
+        "Receivers that are connected to a hub",
+        MetricType::Gauge,
+        |hub| hub.taken().iter().map(|taken| taken.receivers as u64).sum(),
+    ),
+];
+
+/// One number of every hub. It is read when somebody asks. The hubs hold the registry's owner, not the other way round.
+#[derive(Clone)]
+struct PerHub {
+    hubs: Weak<Hubs>,
+    kind: MetricType,
+    read: Read,
+}
+
+/// How far the receivers of each consumer group are behind.
+#[derive(Clone)]
+struct Lag {
+    hubs: Weak<Hubs>,
+}
+
+impl fmt::Debug for PerHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PerHub")
+    }
+}
+
+impl fmt::Debug for Lag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lag")
+    }
+}
+
+impl EncodeMetric for PerHub {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        let routes = self.hubs.upgrade().map(|hubs| hubs.routes()).unwrap_or_default();
+        for route in routes.iter().take(ENTITIES_MAX) {
+            let value = (self.read)(&route.hub);
+            write(&mut encoder, self.kind, &[("hub", &*route.name)], value)?;
+        }
+        let rest = routes.get(ENTITIES_MAX..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let sum = rest.iter().map(|route| (self.read)(&route.hub)).sum();
+        write(&mut encoder, self.kind, &[("hub", "_other")], sum)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        self.kind
+    }
+}
+
+impl EncodeMetric for Lag {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        let routes = self.hubs.upgrade().map(|hubs| hubs.routes()).unwrap_or_default();
+        let (mut shown, mut other) = (0, None);
+        for route in &routes {
+            for (group, lag) in lags(&route.hub) {
+                if shown == ENTITIES_MAX {
+                    *other.get_or_insert(0) += lag;
+                    continue;
+                }
+                shown += 1;
+                let labels = [("hub", &*route.name), ("consumer_group", &*group)];
+                write(&mut encoder, MetricType::Gauge, &labels, lag)?;
+            }
+        }
+        let labels = [("hub", "_other"), ("consumer_group", "_other")];
+        other.map_or(Ok(()), |sum| write(&mut encoder, MetricType::Gauge, &labels, sum))
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Gauge
+    }
+}
+
+/// By consumer group, over the partitions that somebody reads.
+fn lags(hub: &HubState) -> BTreeMap<Arc<str>, u64> {
+    let mut lags = BTreeMap::new();
+    let cells = hub.cells.load();
+    for taken in hub.taken() {
+        let Some(cell) = cells.get(taken.partition as usize) else {
+            continue;
+        };
+        let state = cell.state();
+        let position = taken.position.max(state.begin().sequence);
+        let lag = state.durable().sequence.saturating_sub(position);
+        *lags.entry(taken.group).or_insert(0) += lag;
+    }
+    lags
+}
+
+fn write(
+    encoder: &mut MetricEncoder<'_>,
+    kind: MetricType,
+    labels: &impl EncodeLabelSet,
+    value: u64,
+) -> Result<(), fmt::Error> {
+    let mut encoder = encoder.encode_family(labels)?;
+    match kind {
+        MetricType::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
+        _ => encoder.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX)),
+    }
+}
