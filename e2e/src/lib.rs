@@ -12,6 +12,7 @@ pub mod binary;
 pub mod clients;
 pub mod cluster;
 pub mod eventgrid;
+pub mod eventhubs;
 pub mod http;
 pub mod ledger;
 pub mod manifests;

@@ -56,6 +56,32 @@ impl Manifests {
         self
     }
 
+    /// Adds a Hub with so many partitions and these consumer groups beside `$Default`.
+    pub fn hub(mut self, name: &str, partitions: u32, consumer_groups: &[&str]) -> Self {
+        let _ = write!(
+            self.0,
+            "---\napiVersion: weft.dev/v1alpha1\nkind: Hub\nmetadata: {{name: {name}}}\n\
+             spec:\n  namespaceRef: {{name: {NAMESPACE}}}\n  eventHub:\n    partitionCount: {partitions}\n"
+        );
+        if !consumer_groups.is_empty() {
+            self.0.push_str("    consumerGroups:\n");
+        }
+        for group in consumer_groups {
+            let _ = writeln!(self.0, "    - name: {group}");
+        }
+        self
+    }
+
+    /// Gives the Namespace a rule, whose key has these rights. Comes before everything else is added.
+    pub fn rule(mut self, name: &str, rights: &str) -> Self {
+        let field = "  authorizationRules:\n";
+        if !self.0.contains(field) {
+            self.0.push_str(field);
+        }
+        let _ = writeln!(self.0, "  - {{name: {name}, rights: [{rights}]}}");
+        self
+    }
+
     pub fn yaml(&self) -> &str {
         &self.0
     }

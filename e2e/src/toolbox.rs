@@ -26,34 +26,48 @@ pub fn python(name: &str) -> anyhow::Result<PathBuf> {
         .join(name)
         .join("requirements.txt");
     let folder = prepare(&format!("python-{name}"), &[&requirements], |folder| {
-        run(
-            Command::new("python3").args(["-m", "venv"]).arg(folder),
-            "python3 with venv",
-        )?;
-        let install = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--requirement",
-        ];
-        run(
-            Command::new(folder.join("bin/python"))
-                .args(install)
-                .arg(&requirements),
-            "pip",
-        )
+        python_environment(Path::new("python3"), folder, &requirements)
     })?;
     Ok(folder.join("bin/python"))
 }
 
-/// The folder whose `node_modules` holds what `clients/javascript/package-lock.json` names. The client programs are
-/// copied into it by [`javascript_program`], because Node looks for modules beside the program.
-pub fn javascript() -> anyhow::Result<PathBuf> {
+/// Makes an environment in `folder` that holds the requirements.
+pub(crate) fn python_environment(
+    interpreter: &Path,
+    folder: &Path,
+    requirements: &Path,
+) -> anyhow::Result<()> {
+    run(
+        Command::new(interpreter).args(["-m", "venv"]).arg(folder),
+        "python3 with venv",
+    )?;
+    let install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--requirement",
+    ];
+    run(
+        Command::new(folder.join("bin/python"))
+            .args(install)
+            .arg(requirements),
+        "pip",
+    )
+}
+
+/// A copy of `clients/javascript/NAME` beside its modules, of its own per call. These are what
+/// `clients/javascript/package-lock.json` names.
+pub fn javascript_program(name: &str) -> anyhow::Result<tempfile::TempPath> {
     let sources = clients_folder().join("javascript");
+    beside_modules(&node_modules("javascript", &sources)?, &sources.join(name))
+}
+
+/// The folder whose `node_modules` holds what the `package-lock.json` in `sources` names.
+pub(crate) fn node_modules(name: &str, sources: &Path) -> anyhow::Result<PathBuf> {
     let files = [sources.join("package.json"), sources.join("package-lock.json")];
-    prepare("javascript", &[&files[0], &files[1]], |folder| {
+    prepare(name, &[&files[0], &files[1]], |folder| {
         fs::create_dir_all(folder).context("create the folder")?;
         for file in &files {
             let name = file.file_name().context("name the file")?;
@@ -71,20 +85,19 @@ pub fn javascript() -> anyhow::Result<PathBuf> {
     })
 }
 
-/// A copy of `clients/javascript/NAME` beside its modules, of its own per call.
-pub fn javascript_program(name: &str) -> anyhow::Result<tempfile::TempPath> {
-    let folder = javascript()?;
+/// A copy of a program in the folder that holds its modules, because Node looks for them beside the program.
+pub(crate) fn beside_modules(folder: &Path, program: &Path) -> anyhow::Result<tempfile::TempPath> {
     let mut copy = tempfile::Builder::new()
         .suffix(".mjs")
-        .tempfile_in(&folder)
+        .tempfile_in(folder)
         .context("create the copy")?;
-    let source = clients_folder().join("javascript").join(name);
-    let mut text = fs::File::open(&source).with_context(|| format!("open {}", source.display()))?;
+    let mut text = fs::File::open(program).with_context(|| format!("open {}", program.display()))?;
     std::io::copy(&mut text, copy.as_file_mut()).context("copy the program")?;
     Ok(copy.into_temp_path())
 }
 
-fn prepare(
+/// The folder of the cache for `name` and the content of these files, filled by `install` if it is not there yet.
+pub(crate) fn prepare(
     name: &str,
     requirements: &[&Path],
     install: impl FnOnce(&Path) -> anyhow::Result<()>,
@@ -118,7 +131,7 @@ fn hash(files: &[&Path]) -> anyhow::Result<u64> {
     Ok(hasher.finish())
 }
 
-fn run(command: &mut Command, tool: &str) -> anyhow::Result<()> {
+pub(crate) fn run(command: &mut Command, tool: &str) -> anyhow::Result<()> {
     let output = command
         .output()
         .with_context(|| format!("run {tool}: is it installed?"))?;

@@ -11,6 +11,7 @@ mod crash;
 mod curl;
 mod dead_letters;
 mod disk;
+mod eventhubs;
 mod idle;
 mod live;
 mod queue;

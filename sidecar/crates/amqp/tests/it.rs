@@ -1,6 +1,11 @@
 //! What the codec promises to both sides of the wire.
 #![expect(clippy::unwrap_used, reason = "a test that cannot prepare has failed")]
 
+#[path = "../fuzz/checks/frame.rs"]
+mod frame_check;
+#[path = "../fuzz/checks/message.rs"]
+mod message_check;
+
 #[path = "it/any.rs"]
 mod any;
 #[path = "it/batches.rs"]
@@ -9,6 +14,8 @@ mod batches;
 mod bounds;
 #[path = "it/clients.rs"]
 mod clients;
+#[path = "it/corpus.rs"]
+mod corpus;
 #[path = "it/differential.rs"]
 mod differential;
 #[path = "it/frames.rs"]

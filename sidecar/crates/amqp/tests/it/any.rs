@@ -88,8 +88,7 @@ pub(crate) fn value() -> BoxedStrategy<Value> {
 /// two lengths for every string in an array that is not ASCII; the type of some keys of maps, and an empty array, it goes on to
 /// write for the value that follows. And its maps hold a key only once.
 pub(crate) fn common_value() -> BoxedStrategy<Value> {
-    let mut types = simple_types();
-    types.remove(0);
+    let mut types = simple_types().split_off(1);
     let strings = types.len() - 2;
     types[strings] = "[ -~]{0,20}".prop_map(Value::String).boxed();
     let array = array(types).prop_filter("empty", |array| *array != Value::Array(Vec::new()));

@@ -88,6 +88,20 @@ proptest! {
     }
 
     #[test]
+    fn a_damaged_frame_breaks_no_law(performative in any::performative(any::value), mutations in mutations()) {
+        let mut out = BytesMut::new();
+        frame::write(0, &performative, &[b"payload"], &mut out);
+        crate::frame_check::check(&mutate(out.to_vec(), mutations));
+    }
+
+    #[test]
+    fn a_damaged_message_breaks_no_law(message in any::message(any::value), mutations in mutations()) {
+        let mut out = BytesMut::new();
+        message.encode(&mut out);
+        crate::message_check::check(&mutate(out.to_vec(), mutations));
+    }
+
+    #[test]
     fn a_value_is_stepped_over_exactly_if_it_can_be_built(value in any::value(), mutations in mutations()) {
         let mut out = BytesMut::new();
         value.encode(&mut out);

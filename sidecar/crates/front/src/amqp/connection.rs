@@ -86,12 +86,12 @@ impl Driver {
         loop {
             let now = self.door.monotonic();
             let read = self.poll_read(cx, now);
-            self.hear();
+            self.hear(now);
             let went_on = self.conversation.poll(cx, &mut self.machine, now);
             let wrote = self.poll_write(cx, now);
             let rang = self.poll_alarm(cx, now);
             // An answer may let frames be read that waited for it, and output that was taken lets links send again.
-            self.hear();
+            self.hear(now);
             if self.is_over() {
                 return Poll::Ready(());
             }
@@ -138,12 +138,12 @@ impl Driver {
         }
     }
 
-    fn hear(&mut self) {
+    fn hear(&mut self, now: Instant) {
         while let Some(event) = self.machine.poll_event() {
             if let Event::Closed { error } = &event {
                 tracing::debug!(?error, "an AMQP connection was closed by its client");
             }
-            self.conversation.on_event(event, &mut self.machine);
+            self.conversation.on_event(event, &mut self.machine, now);
         }
     }
 

@@ -28,6 +28,8 @@ use crate::http::{Door, Reservation};
 /// Bytes of events that one connection has on their way to the disk. At it: the connection is not read until some are
 /// durable. Enough for a disk that needs ten milliseconds at 800 MB/s.
 const IN_FLIGHT_MAX: usize = 8 << 20;
+/// As [`IN_FLIGHT_MAX`], for events that are short.
+const DELIVERIES_MAX: usize = 16 << 10;
 /// Answers that wait for the credit of one reply link. At it: the request is refused.
 const REPLIES_MAX: usize = 256;
 /// Requests that a client may have on their way to one node.
@@ -103,6 +105,22 @@ struct Acknowledgement {
     _budget: Reservation,
 }
 
+/// What came on a link.
+struct Incoming {
+    /// None: it was settled when it came.
+    delivery: Option<DeliveryId>,
+    format: u32,
+    payload: Bytes,
+    came_at: Instant,
+}
+
+/// Where a producer's events shall go, before it is known whether that exists.
+enum Wanted {
+    Hub,
+    Partition(String),
+    Publisher(String),
+}
+
 /// An idempotent producer that the broker knows by now.
 struct Identified {
     link: LinkId,
@@ -133,7 +151,8 @@ impl Conversation {
 
     /// Whether the client may say more.
     pub(super) fn wants_more(&self) -> bool {
-        self.in_flight < IN_FLIGHT_MAX && self.stopping != Stopping::Settling
+        let has_room = self.in_flight < IN_FLIGHT_MAX && self.acknowledgements.len() < DELIVERIES_MAX;
+        has_room && self.stopping != Stopping::Settling
     }
 
     pub(super) fn stop(&mut self) {
@@ -151,7 +170,7 @@ impl Conversation {
         self.expires_at
     }
 
-    pub(super) fn on_event(&mut self, event: Event, machine: &mut Connection) {
+    pub(super) fn on_event(&mut self, event: Event, machine: &mut Connection, now: Instant) {
         match event {
             Event::Sasl {
                 mechanism, response, ..
@@ -172,8 +191,13 @@ impl Conversation {
                 settled,
                 payload,
             } => {
-                let delivery = (!settled).then_some(delivery);
-                self.on_delivery(link, delivery, message_format, &payload, machine);
+                let delivery = Incoming {
+                    delivery: (!settled).then_some(delivery),
+                    format: message_format,
+                    payload,
+                    came_at: now,
+                };
+                self.on_delivery(link, delivery, machine);
             }
             Event::TooLarge {
                 link,
@@ -182,7 +206,11 @@ impl Conversation {
                 size,
             } => {
                 let refusal = Refusal::message_too_large(size, self.door.limits().message);
+                if let Some(producer) = self.producer(link) {
+                    producer.on_delivery();
+                }
                 self.reject(link, (!settled).then_some(delivery), refusal, machine);
+                self.refill(link, machine);
             }
             Event::Flow { link } => self.on_flow(link, machine),
             Event::Detached { link, .. } => self.forget(link),
@@ -256,20 +284,22 @@ impl Conversation {
         machine: &mut Connection,
     ) -> Result<Option<Attached>, Refusal> {
         let path = path_of(address);
-        let (hub, target) = match Address::parse(address) {
+        let (hub, wanted) = match Address::parse(address) {
             Address::Cbs => return Ok(Some(accept_requests(link, attach, Node::Cbs, machine))),
             Address::Management => return Ok(Some(accept_requests(link, attach, Node::Management, machine))),
-            Address::Hub { hub } => (self.hub(&hub, &path, Right::Send)?, Target::Hub),
-            Address::Publisher { hub, publisher } => {
-                (self.hub(&hub, &path, Right::Send)?, Target::Publisher(publisher))
-            }
-            Address::Partition { hub, partition } => {
-                let hub = self.hub(&hub, &path, Right::Send)?;
-                let partition = partition_of(&hub, &partition)?;
-                (hub, Target::Partition(partition))
-            }
+            Address::Hub { hub } => (hub, Wanted::Hub),
+            Address::Publisher { hub, publisher } => (hub, Wanted::Publisher(publisher)),
+            Address::Partition { hub, partition } => (hub, Wanted::Partition(partition)),
             Address::ConsumerGroup { .. } => return Err(Refusal::wrong_direction(address, true)),
             Address::Unknown => return Err(Refusal::address_unknown(address)),
+        };
+        // Who may not is not told what exists.
+        let permit = self.permit_send(&path)?;
+        let hub = self.hub(&hub)?;
+        let target = match wanted {
+            Wanted::Hub => Target::Hub,
+            Wanted::Publisher(publisher) => Target::Publisher(publisher),
+            Wanted::Partition(id) => Target::Partition(partition_of(&hub, &id)?),
         };
         let limit = self.door.limits().message.get();
         let asked = attach.max_message_size.filter(|size| *size > 0);
@@ -277,9 +307,9 @@ impl Conversation {
             max_message_size: Some(asked.map_or(limit, |asked| asked.min(limit))),
             ..reply(attach)
         };
-        let producer = Box::new(Producer::new(hub, target));
+        let producer = Box::new(Producer::new(permit, hub, target));
         if producer::wants_idempotence(attach) {
-            self.identify(link, producer, reply, attach.clone(), path)?;
+            self.identify(link, producer, reply, attach.clone(), path);
             return Ok(None);
         }
         machine.accept_receiver(link, reply, Producer::first_credit());
@@ -294,10 +324,9 @@ impl Conversation {
         mut reply: Accept,
         attach: Attach,
         path: String,
-    ) -> Result<(), Refusal> {
-        let permit = self.permit_send(&path)?;
+    ) {
         self.identifying.push(Box::pin(async move {
-            let outcome = producer.identify(&permit, &attach, &mut reply).await;
+            let outcome = producer.identify(&attach, &mut reply).await;
             Identified {
                 link,
                 producer,
@@ -306,7 +335,6 @@ impl Conversation {
                 outcome,
             }
         }));
-        Ok(())
     }
 
     fn on_identified(&mut self, identified: Identified, machine: &mut Connection) {
@@ -317,6 +345,10 @@ impl Conversation {
             path,
             outcome,
         } = identified;
+        if machine.channel(link).is_none() {
+            // It left meanwhile.
+            return;
+        }
         let refusal = match outcome {
             Ok(()) => {
                 machine.accept_receiver(link, reply, Producer::first_credit());
@@ -353,12 +385,14 @@ impl Conversation {
                 hub,
                 group,
                 partition,
-            } => (self.hub(&hub, &path, Right::Listen)?, group, partition),
+            } => (hub, group, partition),
             Address::Hub { .. } | Address::Partition { .. } | Address::Publisher { .. } => {
                 return Err(Refusal::wrong_direction(address, false));
             }
             Address::Unknown => return Err(Refusal::address_unknown(address)),
         };
+        let permit = self.permit_listen(&path)?;
+        let hub = self.hub(&hub)?;
         if !hub.consumer_group(&group) {
             return Err(Refusal::consumer_group_not_found(&self.host, hub.name(), &group));
         }
@@ -368,7 +402,6 @@ impl Conversation {
             .map_err(|Unreadable(reason)| Refusal::argument(reason))?;
         let options = consumer::options(attach);
         let epoch = options.epoch;
-        let permit = self.permit_listen(&path)?;
         let receiver = partition
             .receive(&permit, &group, start, options)
             .map_err(|error| Refusal::from_receive(&error, &self.host, hub.name(), &group, epoch))?;
@@ -377,12 +410,7 @@ impl Conversation {
         Ok(Some(Attached { path, link }))
     }
 
-    /// The hub, for somebody who may do this with it. Who may not is not told whether it exists.
-    fn hub(&self, name: &str, path: &str, right: Right) -> Result<broker::Hub, Refusal> {
-        match right {
-            Right::Listen => self.permit_listen(path).map(drop)?,
-            Right::Send | Right::Manage => self.permit_send(path).map(drop)?,
-        }
+    fn hub(&self, name: &str) -> Result<broker::Hub, Refusal> {
         let hub = self.door.broker().hub(name);
         hub.ok_or_else(|| Refusal::hub_not_found(&self.host, name))
     }
@@ -403,23 +431,20 @@ impl Conversation {
 
     // Deliveries.
 
-    fn on_delivery(
-        &mut self,
-        link: LinkId,
-        delivery: Option<DeliveryId>,
-        format: u32,
-        payload: &Bytes,
-        machine: &mut Connection,
-    ) {
+    fn on_delivery(&mut self, link: LinkId, incoming: Incoming, machine: &mut Connection) {
         match self.links.get_mut(&link).map(|attached| &mut attached.link) {
             Some(Link::Producer(producer)) => {
                 producer.on_delivery();
-                self.publish(link, delivery, format, payload, machine);
+                let outcome = append(&self.door, &self.host, producer, &incoming);
+                if outcome.is_ok() {
+                    producer.outstanding += 1;
+                }
+                self.on_append(link, incoming, outcome, machine);
             }
             Some(Link::Requests(node)) => {
                 let node = *node;
-                self.request(link, node, payload, machine);
-                if let Some(delivery) = delivery {
+                self.request(link, node, &incoming.payload, machine);
+                if let Some(delivery) = incoming.delivery {
                     machine.settle(link, delivery, Outcome::Accepted);
                 }
                 machine.set_credit(link, REQUEST_CREDIT);
@@ -429,69 +454,37 @@ impl Conversation {
         }
     }
 
-    fn publish(
+    fn on_append(
         &mut self,
         link: LinkId,
-        delivery: Option<DeliveryId>,
-        format: u32,
-        payload: &Bytes,
+        incoming: Incoming,
+        outcome: Result<(Option<Appended>, Reservation), Refusal>,
         machine: &mut Connection,
     ) {
-        match self.append(link, format, payload) {
+        match outcome {
             Ok((appended, budget)) => {
-                self.in_flight += payload.len();
-                if let Some(Attached {
-                    link: Link::Producer(producer),
-                    ..
-                }) = self.links.get_mut(&link)
-                {
-                    producer.outstanding += 1;
-                }
+                let bytes = incoming.payload.len();
+                self.in_flight += bytes;
                 self.acknowledgements.push_back(Acknowledgement {
                     link,
-                    delivery,
+                    delivery: incoming.delivery,
                     appended,
-                    bytes: payload.len(),
-                    came_at: self.door.monotonic(),
+                    bytes,
+                    came_at: incoming.came_at,
                     _budget: budget,
                 });
             }
             Err(refusal) => {
-                self.reject(link, delivery, refusal, machine);
+                self.reject(link, incoming.delivery, refusal, machine);
                 self.refill(link, machine);
             }
         }
     }
 
-    fn append(
-        &self,
-        link: LinkId,
-        format: u32,
-        payload: &Bytes,
-    ) -> Result<(Option<Appended>, Reservation), Refusal> {
-        let Some(Attached {
-            path,
-            link: Link::Producer(producer),
-        }) = self.links.get(&link)
-        else {
-            return Err(Refusal::internal());
-        };
-        let limit = self.door.limits().message;
-        if payload.len() as u64 > limit.get() {
-            return Err(Refusal::message_too_large(payload.len() as u64, limit));
-        }
-        let permit = self.permit_send(path)?;
-        let mut budget = self.door.bodies().reserve_nothing();
-        if !budget.grow(payload.len()) {
-            self.door.amqp().metrics.refused_in_flight.inc();
-            return Err(Refusal::too_much_in_flight());
-        }
-        match producer.append(&permit, format, payload) {
-            Ok(appended) => Ok((appended, budget)),
-            Err(Rejected::Refused(refusal)) => Err(refusal),
-            Err(Rejected::Append(error)) => {
-                Err(Refusal::from_append(&error, &self.host, producer.hub().name()))
-            }
+    fn producer(&mut self, link: LinkId) -> Option<&mut Producer> {
+        match self.links.get_mut(&link).map(|attached| &mut attached.link) {
+            Some(Link::Producer(producer)) => Some(producer),
+            _ => None,
         }
     }
 
@@ -562,26 +555,21 @@ impl Conversation {
             .metrics
             .settle_seconds
             .observe(took.as_secs_f64());
-        if let Some(Attached {
-            link: Link::Producer(producer),
-            ..
-        }) = self.links.get_mut(&link)
-        {
-            producer.outstanding -= 1;
-            if let Some(delivery) = delivery {
-                machine.settle(link, delivery, Outcome::Accepted);
-            }
-            self.refill(link, machine);
+        let Some(producer) = self.producer(link) else {
+            return;
+        };
+        producer.outstanding -= 1;
+        let credit = producer.refill();
+        if let Some(delivery) = delivery {
+            machine.settle(link, delivery, Outcome::Accepted);
+        }
+        if let Some(credit) = credit {
+            machine.set_credit(link, credit);
         }
     }
 
     fn refill(&mut self, link: LinkId, machine: &mut Connection) {
-        if let Some(Attached {
-            link: Link::Producer(producer),
-            ..
-        }) = self.links.get_mut(&link)
-            && let Some(credit) = producer.refill()
-        {
+        if let Some(credit) = self.producer(link).and_then(Producer::refill) {
             machine.set_credit(link, credit);
         }
     }
@@ -825,6 +813,29 @@ impl Replies {
         if machine.is_draining(link) {
             machine.drained(link);
         }
+    }
+}
+
+/// What the client sent, as far as it is in order and there is room for it.
+fn append(
+    door: &Door,
+    host: &str,
+    producer: &Producer,
+    incoming: &Incoming,
+) -> Result<(Option<Appended>, Reservation), Refusal> {
+    let (payload, limit) = (&incoming.payload, door.limits().message);
+    if payload.len() as u64 > limit.get() {
+        return Err(Refusal::message_too_large(payload.len() as u64, limit));
+    }
+    let mut budget = door.bodies().reserve_nothing();
+    if !budget.grow(payload.len()) {
+        door.amqp().metrics.refused_in_flight.inc();
+        return Err(Refusal::too_much_in_flight());
+    }
+    match producer.append(incoming.format, payload) {
+        Ok(appended) => Ok((appended, budget)),
+        Err(Rejected::Refused(refusal)) => Err(refusal),
+        Err(Rejected::Append(error)) => Err(Refusal::from_append(&error, host, producer.hub().name())),
     }
 }
 

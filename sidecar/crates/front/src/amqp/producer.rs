@@ -30,6 +30,8 @@ pub(crate) enum Target {
 /// A link on which a client sends events.
 #[derive(Debug)]
 pub(crate) struct Producer {
+    /// Good until the grant behind it ends, at which its link is detached.
+    permit: Permit<Send>,
     hub: Hub,
     target: Target,
     idempotent: Option<broker::Producer>,
@@ -40,8 +42,9 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    pub(crate) fn new(hub: Hub, target: Target) -> Self {
+    pub(crate) fn new(permit: Permit<Send>, hub: Hub, target: Target) -> Self {
         Self {
+            permit,
             hub,
             target,
             idempotent: None,
@@ -64,12 +67,7 @@ impl Producer {
     ///
     /// # Errors
     /// It was replaced by one with a higher epoch, or its link is not that of a partition.
-    pub(super) async fn identify(
-        &mut self,
-        permit: &Permit<Send>,
-        attach: &Attach,
-        reply: &mut Accept,
-    ) -> Result<(), Identify> {
+    pub(super) async fn identify(&mut self, attach: &Attach, reply: &mut Accept) -> Result<(), Identify> {
         let Target::Partition(partition) = &self.target else {
             return Err(Identify::NotAPartition);
         };
@@ -80,7 +78,7 @@ impl Producer {
                 .and_then(|sequence| sequence.try_into().ok()),
         };
         let producer = partition
-            .open_producer(permit, options)
+            .open_producer(&self.permit, options)
             .await
             .map_err(Identify::Refused)?;
         reply.offered_capabilities.push(Symbol::from_static(IDEMPOTENT));
@@ -97,12 +95,7 @@ impl Producer {
     }
 
     /// Appends the events of a message or a batch. None: there are none in it.
-    pub(crate) fn append(
-        &self,
-        permit: &Permit<Send>,
-        format: u32,
-        payload: &Bytes,
-    ) -> Result<Option<Appended>, Rejected> {
+    pub(crate) fn append(&self, format: u32, payload: &Bytes) -> Result<Option<Appended>, Rejected> {
         let publisher = match &self.target {
             Target::Publisher(name) => Some(name.as_str()),
             Target::Hub | Target::Partition(_) => None,
@@ -114,7 +107,7 @@ impl Producer {
         }
         let stamp = self.stamp(&incoming)?;
         let partition = self.partition(&incoming)?;
-        let appended = partition.append(permit, &incoming.events, stamp);
+        let appended = partition.append(&self.permit, &incoming.events, stamp);
         appended.map(Some).map_err(Rejected::Append)
     }
 

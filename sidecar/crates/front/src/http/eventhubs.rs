@@ -60,7 +60,7 @@ async fn send(call: &mut Call<'_>, route: &Route<'_>) -> Result<(), Refusal> {
             message.len()
         )));
     }
-    let appended = Producer::new(hub, target).append(&permit, format, &message);
+    let appended = Producer::new(permit, hub, target).append(format, &message);
     match appended {
         Ok(Some(appended)) => {
             appended.durable().await;

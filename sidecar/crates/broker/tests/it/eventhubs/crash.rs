@@ -6,6 +6,7 @@ use auth::Permit;
 use broker::*;
 use bytes::Bytes;
 use model::ByteCount;
+use runtime::Clock;
 use storage::shadow::Survivors;
 
 use super::world::*;
@@ -84,7 +85,9 @@ async fn a_power_cut_in_the_middle_of_everything_loses_nothing_that_was_acknowle
         size: Some(ByteCount::mib(1)),
         ..telemetry()
     };
-    let world = World::with(Ground::embedded(ByteCount::mib(4)), config).await;
+    // Time passes by itself here.
+    let world = World::unconfigured(Ground::embedded(ByteCount::mib(4)), Clock::system(), config);
+    world.configure(vec![world.config.clone()]).await;
     let acknowledged: Arc<[AtomicI64; 4]> = Arc::new([const { AtomicI64::new(-1) }; 4]);
     let is_over = Arc::new(AtomicBool::new(false));
     let write = |partition| {
@@ -92,8 +95,8 @@ async fn a_power_cut_in_the_middle_of_everything_loses_nothing_that_was_acknowle
         world.spawn(writing)
     };
     let writers: Vec<_> = (0..4).map(write).collect();
-    for cut in 0..10 {
-        tokio::time::sleep(Duration::from_millis(30)).await;
+    for cut in 0..12 {
+        tokio::time::sleep(Duration::from_millis(150)).await;
         // In this order: what is acknowledged by now is on the disk.
         let acknowledged =
             [0, 1, 2, 3].map(|partition: usize| acknowledged[partition].load(Ordering::SeqCst));
@@ -105,7 +108,7 @@ async fn a_power_cut_in_the_middle_of_everything_loses_nothing_that_was_acknowle
         writer.await.expect("nothing is refused for good");
     }
     let least = acknowledged.iter().map(|last| last.load(Ordering::SeqCst)).min();
-    assert!(least > Some(1000), "{least:?}: something was written");
+    assert!(least > Some(100), "{least:?}: something was written");
     world.stop().await;
 }
 
@@ -141,20 +144,23 @@ async fn append_patiently(partition: &Partition, event: Bytes) -> Appended {
 }
 
 async fn check(ground: Ground, world: &World, acknowledged: [i64; 4]) {
-    let found = World::unconfigured(ground, testkit::clock(), world.config.clone());
+    let found = World::unconfigured(ground, world.clock.clone(), world.config.clone());
     found.configure(vec![found.config.clone()]).await;
     for (partition, last) in (0..4).zip(acknowledged) {
         let after = Bytes::from_static(b"after");
         let appended = append_patiently(&found.partition(partition), after).await;
         appended.durable().await;
+        // Otherwise events that are too many might go while they are read.
+        found.settle().await;
         let properties = found.partition(partition).properties();
         assert!(
             properties.last_sequence > last,
             "{properties:?}, {last} was acknowledged"
         );
         let events = found.read(partition).await;
-        let numbers = events.iter().map(|event| event.sequence);
-        assert!(numbers.eq(properties.begin_sequence..=properties.last_sequence.unsigned_abs()));
+        let numbers: Vec<u64> = events.iter().map(|event| event.sequence).collect();
+        let all = properties.begin_sequence..=properties.last_sequence.unsigned_abs();
+        assert!(numbers.iter().copied().eq(all), "{properties:?}, {numbers:?}");
         let (_, written) = events.split_last().expect("one was appended just now");
         for event in written {
             assert_eq!(event.event[..8], event.sequence.to_be_bytes());
