@@ -1,0 +1,236 @@
+//! Who attaches to what.
+
+use amqp::performative::{Attach, Role};
+use amqp::{Accept, Connection, LinkId};
+use auth::{Listen, Permit, Resource, Right, Send};
+
+use super::requesting::{Node, accept_replies, accept_requests};
+use super::{Attached, Conversation, Link};
+use crate::amqp::address::{Address, path_of};
+use crate::amqp::consumer::{self, Consumer};
+use crate::amqp::error::Refusal;
+use crate::amqp::producer::{self, Identify, Producer, Target};
+use crate::amqp::selector::Unreadable;
+use crate::amqp::{management, selector};
+
+/// Where a producer's events shall go, before it is known whether that exists.
+enum Wanted {
+    Hub,
+    Partition(String),
+    Publisher(String),
+}
+
+/// An idempotent producer that the broker knows by now.
+pub(super) struct Identified {
+    link: LinkId,
+    producer: Box<Producer>,
+    reply: Accept,
+    path: String,
+    outcome: Result<(), Identify>,
+}
+
+impl Conversation {
+    pub(super) fn on_attach(&mut self, link: LinkId, attach: Attach, machine: &mut Connection) {
+        let path = match attach.role {
+            Role::Sender => attach
+                .target
+                .as_ref()
+                .and_then(|target| target.address.as_deref()),
+            Role::Receiver => attach
+                .source
+                .as_ref()
+                .and_then(|source| source.address.as_deref()),
+        };
+        let address = path.unwrap_or_default().to_owned();
+        let outcome = match attach.role {
+            Role::Sender => self.attach_producer(link, &attach, &address, machine),
+            Role::Receiver => self.attach_consumer(link, &attach, &address, machine),
+        };
+        match outcome {
+            Ok(Some(attached)) => self.keep(link, attached, machine),
+            // It is being identified.
+            Ok(None) => {}
+            Err(refusal) => {
+                let error = self.told(refusal, &address);
+                machine.refuse(link, error);
+            }
+        }
+    }
+
+    pub(super) fn keep(&mut self, link: LinkId, attached: Attached, machine: &mut Connection) {
+        self.door.amqp().metrics.links.inc();
+        self.links.insert(link, attached);
+        self.advance(link, machine);
+    }
+
+    /// A link on which the client sends.
+    fn attach_producer(
+        &mut self,
+        link: LinkId,
+        attach: &Attach,
+        address: &str,
+        machine: &mut Connection,
+    ) -> Result<Option<Attached>, Refusal> {
+        let path = path_of(address);
+        let (hub, wanted) = match Address::parse(address) {
+            Address::Cbs => return Ok(Some(accept_requests(link, attach, Node::Cbs, machine))),
+            Address::Management => return Ok(Some(accept_requests(link, attach, Node::Management, machine))),
+            Address::Hub { hub } => (hub, Wanted::Hub),
+            Address::Publisher { hub, publisher } => (hub, Wanted::Publisher(publisher)),
+            Address::Partition { hub, partition } => (hub, Wanted::Partition(partition)),
+            Address::ConsumerGroup { .. } => return Err(Refusal::wrong_direction(address, true)),
+            Address::Unknown => return Err(Refusal::address_unknown(address)),
+        };
+        // Who may not is not told what exists.
+        let permit = self.permit_send(&path)?;
+        let hub = self.hub(&hub)?;
+        let target = match wanted {
+            Wanted::Hub => Target::Hub,
+            Wanted::Publisher(publisher) => Target::Publisher(publisher),
+            Wanted::Partition(id) => Target::Partition(partition_of(&hub, &id)?),
+        };
+        let limit = self.door.limits().message.get();
+        let asked = attach.max_message_size.filter(|size| *size > 0);
+        let reply = Accept {
+            max_message_size: Some(asked.map_or(limit, |asked| asked.min(limit))),
+            ..reply(attach)
+        };
+        let producer = Box::new(Producer::new(permit, hub, target));
+        if producer::wants_idempotence(attach) {
+            self.identify(link, producer, reply, attach.clone(), path);
+            return Ok(None);
+        }
+        machine.accept_receiver(link, reply, Producer::first_credit());
+        let link = Link::Producer(producer);
+        Ok(Some(Attached { path, link }))
+    }
+
+    fn identify(
+        &self,
+        link: LinkId,
+        mut producer: Box<Producer>,
+        mut reply: Accept,
+        attach: Attach,
+        path: String,
+    ) {
+        self.identifying.push(Box::pin(async move {
+            let outcome = producer.identify(&attach, &mut reply).await;
+            Identified {
+                link,
+                producer,
+                reply,
+                path,
+                outcome,
+            }
+        }));
+    }
+
+    pub(super) fn on_identified(&mut self, identified: Identified, machine: &mut Connection) {
+        let Identified {
+            link,
+            producer,
+            reply,
+            path,
+            outcome,
+        } = identified;
+        if machine.channel(link).is_none() {
+            // It left meanwhile.
+            return;
+        }
+        let refusal = match outcome {
+            Ok(()) => {
+                machine.accept_receiver(link, reply, Producer::first_credit());
+                let link_kind = Link::Producer(producer);
+                return self.keep(
+                    link,
+                    Attached {
+                        path,
+                        link: link_kind,
+                    },
+                    machine,
+                );
+            }
+            Err(Identify::NotAPartition) => Refusal::idempotence_needs_a_partition(),
+            Err(Identify::Refused(error)) => Refusal::from_append(&error, &self.host, producer.hub().name()),
+        };
+        let error = self.told(refusal, &path);
+        machine.refuse(link, error);
+    }
+
+    /// A link on which the client receives.
+    fn attach_consumer(
+        &mut self,
+        link: LinkId,
+        attach: &Attach,
+        address: &str,
+        machine: &mut Connection,
+    ) -> Result<Option<Attached>, Refusal> {
+        let path = path_of(address);
+        let (hub, group, partition) = match Address::parse(address) {
+            Address::Cbs => return Ok(Some(accept_replies(link, attach, Node::Cbs, machine))),
+            Address::Management => return Ok(Some(accept_replies(link, attach, Node::Management, machine))),
+            Address::ConsumerGroup {
+                hub,
+                group,
+                partition,
+            } => (hub, group, partition),
+            Address::Hub { .. } | Address::Partition { .. } | Address::Publisher { .. } => {
+                return Err(Refusal::wrong_direction(address, false));
+            }
+            Address::Unknown => return Err(Refusal::address_unknown(address)),
+        };
+        let permit = self.permit_listen(&path)?;
+        let hub = self.hub(&hub)?;
+        if !hub.consumer_group(&group) {
+            return Err(Refusal::consumer_group_not_found(&self.host, hub.name(), &group));
+        }
+        let partition = partition_of(&hub, &partition)?;
+        let filter = attach.source.as_ref().map(|source| &source.filter[..]);
+        let start = selector::start(filter.unwrap_or_default())
+            .map_err(|Unreadable(reason)| Refusal::argument(reason))?;
+        let options = consumer::options(attach);
+        let epoch = options.epoch;
+        let receiver = partition
+            .receive(&permit, &group, start, options)
+            .map_err(|error| Refusal::from_receive(&error, &self.host, hub.name(), &group, epoch))?;
+        machine.accept_sender(link, reply(attach));
+        let link = Link::Consumer(Box::new(Consumer::new(attach, partition, receiver)));
+        Ok(Some(Attached { path, link }))
+    }
+
+    fn hub(&self, name: &str) -> Result<broker::Hub, Refusal> {
+        let hub = self.door.broker().hub(name);
+        hub.ok_or_else(|| Refusal::hub_not_found(&self.host, name))
+    }
+
+    pub(super) fn permit_send(&self, path: &str) -> Result<Permit<Send>, Refusal> {
+        let (resource, now) = (Resource::Hub(path), self.door.now());
+        self.grants
+            .check(|grant| grant.permit_send(&resource, now))
+            .map_err(|error| Refusal::unauthorized(Right::Send, &self.host, path, &error))
+    }
+
+    pub(super) fn permit_listen(&self, path: &str) -> Result<Permit<Listen>, Refusal> {
+        let (resource, now) = (Resource::Hub(path), self.door.now());
+        self.grants
+            .check(|grant| grant.permit_listen(&resource, now))
+            .map_err(|error| Refusal::unauthorized(Right::Listen, &self.host, path, &error))
+    }
+}
+
+/// Both ends as the client named them: some look for what they asked for.
+pub(super) fn reply(attach: &Attach) -> Accept {
+    Accept {
+        source: attach.source.clone().unwrap_or_default(),
+        target: attach.target.clone().unwrap_or_default(),
+        max_message_size: None,
+        properties: Vec::new(),
+        offered_capabilities: Vec::new(),
+        desired_capabilities: Vec::new(),
+    }
+}
+
+fn partition_of(hub: &broker::Hub, id: &str) -> Result<broker::Partition, Refusal> {
+    management::partition(hub, id)
+        .ok_or_else(|| Refusal::partition_unknown(hub.name(), id, hub.partition_count()))
+}

@@ -1,0 +1,130 @@
+//! Requests to `$cbs` and `$management`, and the way back.
+
+use std::collections::VecDeque;
+
+use amqp::performative::Attach;
+use amqp::{Connection, LinkId};
+use bytes::Bytes;
+
+use super::attaching::reply;
+use super::{Attached, Conversation, Link};
+use crate::amqp::error::Refusal;
+use crate::amqp::exchange::Request;
+use crate::amqp::{cbs, management};
+
+/// Answers that wait for the credit of one reply link. At it: the request is not answered.
+const REPLIES_MAX: usize = 256;
+/// Requests that a client may have on their way to one node.
+pub(super) const REQUEST_CREDIT: u32 = 100;
+
+/// Nodes that answer requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Node {
+    Cbs,
+    Management,
+}
+
+/// The way back from a node.
+pub(super) struct Replies {
+    node: Node,
+    channel: Option<u16>,
+    waiting: VecDeque<Bytes>,
+}
+
+impl Conversation {
+    pub(super) fn request(&mut self, link: LinkId, node: Node, payload: &Bytes, machine: &mut Connection) {
+        let request = match Request::read(payload) {
+            Ok(request) => request,
+            Err(error) => {
+                let error = self.told(Refusal::undecodable(&error), "$management");
+                self.forget(link);
+                return machine.detach(link, Some(error));
+            }
+        };
+        let response = match node {
+            Node::Cbs => {
+                let now = self.door.now();
+                let response = cbs::put_token(&request, &mut self.grants, &self.door, now);
+                self.expect_expiry(now);
+                response
+            }
+            Node::Management => management::read(&request, &self.grants, &self.door, &self.host),
+        };
+        if let Some(condition) = &response.condition {
+            self.count_refusal(condition);
+            tracing::debug!(?node, status = response.status, %response.description, "a request was refused");
+        }
+        self.reply(link, node, response.encode(&request), machine);
+    }
+
+    /// Sends it back on the link of the same session from the same node.
+    fn reply(&mut self, request_link: LinkId, node: Node, reply: Bytes, machine: &mut Connection) {
+        let channel = machine.channel(request_link);
+        let way = self
+            .links
+            .iter_mut()
+            .find_map(|(link, attached)| match &mut attached.link {
+                Link::Replies(replies) if replies.node == node && replies.channel == channel => {
+                    Some((*link, replies))
+                }
+                _ => None,
+            });
+        let Some((link, replies)) = way else {
+            let refusal = Refusal::argument(
+                "There is no link in this session to answer on; attach the receiver first.",
+            );
+            let error = self.told(refusal, "$management");
+            self.forget(request_link);
+            return machine.detach(request_link, Some(error));
+        };
+        if replies.waiting.len() < REPLIES_MAX {
+            replies.waiting.push_back(reply);
+        }
+        self.advance(link, machine);
+    }
+}
+
+impl Replies {
+    pub(super) fn send(&mut self, link: LinkId, machine: &mut Connection) {
+        while machine.credit(link) > 0 {
+            let Some(reply) = self.waiting.pop_front() else {
+                break;
+            };
+            machine.send(link, 0, &[&reply]);
+        }
+        if machine.is_draining(link) {
+            machine.drained(link);
+        }
+    }
+}
+
+pub(super) fn accept_requests(
+    link: LinkId,
+    attach: &Attach,
+    node: Node,
+    machine: &mut Connection,
+) -> Attached {
+    machine.accept_receiver(link, reply(attach), REQUEST_CREDIT);
+    Attached {
+        path: String::new(),
+        link: Link::Requests(node),
+    }
+}
+
+pub(super) fn accept_replies(
+    link: LinkId,
+    attach: &Attach,
+    node: Node,
+    machine: &mut Connection,
+) -> Attached {
+    machine.accept_sender(link, reply(attach));
+    let replies = Replies {
+        node,
+        channel: machine.channel(link),
+        waiting: VecDeque::new(),
+    };
+    Attached {
+        path: String::new(),
+        link: Link::Replies(replies),
+    }
+}
