@@ -1,18 +1,6 @@
 //! The server's side of one connection, with its sessions and links: bytes and answers in, events and bytes out.
-//!
-//! It does no IO and reads no clock. The shell around it goes in turns, in each of which it
-//! - gives what the socket had to [`Connection::on_bytes`], but reads only while [`Connection::wants_bytes`];
-//! - takes events from [`Connection::poll_event`] until there is none, and answers them;
-//! - takes output from [`Connection::poll_transmit`] when it has written what it took before;
-//! - calls [`Connection::on_timeout`] at [`Connection::poll_deadline`];
-//! - leaves when [`Connection::is_closed`] and everything is written.
-//!
-//! Whatever it did, it polls events again before it waits: an answer lets frames be read that were held up by its lack, and
-//! output that was taken lets links send again.
-//!
-//! It is as lenient as the clients that exist need it: see `remaining` and `Session::on_transfer` for what is not checked. What
-//! a peer cannot do in good faith is answered with the condition that the standard wants; `Fault` lists it.
 
+mod answers;
 mod clock;
 mod config;
 mod event;
@@ -42,12 +30,9 @@ pub use self::config::Config;
 pub use self::event::{DeliveryId, Event, LinkId, Secret};
 use self::fault::Fault;
 pub use self::link::Accept;
-use self::link::{Endpoint, Link};
-use self::receiver::Receiver;
-use self::sender::{Drain, Sender};
 use self::session::Session;
 use self::table::{Slot, Table};
-use crate::performative::{Close, Outcome, Transfer};
+use crate::performative::{Close, Transfer};
 use crate::{Error, Performative, frame};
 
 /// No link has credit while so much output waits to be taken.
@@ -63,7 +48,19 @@ const BURST_MAX: usize = 64 << 10;
 /// How long the peer may take to answer our close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// See the module.
+/// One connection, from its first byte to its last. It does no IO and reads no clock. The shell around it goes in turns, in
+/// each of which it
+/// - gives what the socket had to [`Connection::on_bytes`], but reads only while [`Connection::wants_bytes`];
+/// - takes events from [`Connection::poll_event`] until there is none, and answers them;
+/// - takes output from [`Connection::poll_transmit`] once it has written what it took before;
+/// - calls [`Connection::on_timeout`] at [`Connection::poll_deadline`];
+/// - leaves when [`Connection::is_closed`] and everything is written.
+///
+/// Whatever it did, it polls events again before it waits: an answer lets frames be read that were held up by its lack, and
+/// output that was taken lets links send again.
+///
+/// It is as lenient as the clients that exist need it: credit and transfer-ids of a sender are not checked, the window is
+/// enforced by not reading. What a peer cannot do in good faith is answered with the condition that the standard wants.
 pub struct Connection {
     config: Arc<Config>,
     state: State,
@@ -134,14 +131,6 @@ struct Parked {
     channel: u16,
     transfer: Transfer,
     payload: Bytes,
-}
-
-/// A link and what is needed to do something with it.
-struct Reach<'a> {
-    session: &'a mut Session,
-    place: Place,
-    output: &'a mut BytesMut,
-    listed: &'a mut Vec<u16>,
 }
 
 impl Connection {
@@ -358,194 +347,6 @@ impl Connection {
     }
 }
 
-/// What the application says. For a link that is gone, nothing happens.
-impl Connection {
-    /// Accepts a link on which the peer sends, and lets it send `credit` messages.
-    pub fn accept_receiver(&mut self, link: LinkId, reply: Accept, credit: u32) {
-        let Some(mut reach) = self.reach(link) else {
-            return;
-        };
-        if let Some(receiver) = reach.receiver() {
-            receiver.credit = credit;
-            reach.accept(reply);
-            reach.owe_flow();
-        }
-    }
-
-    /// Accepts a link on which we send.
-    pub fn accept_sender(&mut self, link: LinkId, reply: Accept) {
-        let Some(mut reach) = self.reach(link) else {
-            return;
-        };
-        let Some(sender) = reach.sender() else {
-            return;
-        };
-        let has_news = sender.credit > 0 || sender.drain == Drain::Asked;
-        reach.accept(reply);
-        if has_news {
-            self.events.push_back(Event::Flow { link });
-        }
-    }
-
-    /// Part 2, 2.6.3: refuses a link.
-    pub fn refuse(&mut self, link: LinkId, error: Error) {
-        self.detach(link, Some(error));
-    }
-
-    /// Lets the peer send so many messages more from now. It is told at the next [`Connection::poll_transmit`].
-    pub fn set_credit(&mut self, link: LinkId, credit: u32) {
-        let Some(mut reach) = self.reach(link) else {
-            return;
-        };
-        let Some(receiver) = reach.receiver() else {
-            return;
-        };
-        if receiver.credit != credit {
-            receiver.credit = credit;
-            reach.owe_flow();
-        }
-    }
-
-    /// What has become of a delivery that was not settled; once for each. Those that are accepted are told at the next
-    /// [`Connection::poll_transmit`], in ranges.
-    pub fn settle(&mut self, link: LinkId, delivery: DeliveryId, outcome: Outcome) {
-        let Some(mut reach) = self.reach(link) else {
-            return;
-        };
-        match reach.receiver() {
-            Some(receiver) if receiver.unsettled > 0 => receiver.unsettled -= 1,
-            _ => return,
-        }
-        let Reach {
-            session,
-            output,
-            listed,
-            place,
-        } = reach;
-        session.settle(delivery.0, outcome, output);
-        list(listed, session, place.channel);
-    }
-
-    /// The channel of a link's session: links of one session have the same.
-    pub fn channel(&self, link: LinkId) -> Option<u16> {
-        self.links.get(link).map(|place| place.channel)
-    }
-
-    /// How many messages may be sent now. When it grows there is an [`Event::Flow`].
-    pub fn credit(&self, link: LinkId) -> u32 {
-        match self.look(link) {
-            Some((
-                session,
-                Link {
-                    endpoint: Endpoint::Sender(sender),
-                    asked: None,
-                    ..
-                },
-            )) if self.output.len() < OUTPUT_HIGH_WATER => session.allowance(sender.credit),
-            _ => 0,
-        }
-    }
-
-    /// Whether the peer wants what there is now, and then [`Connection::drained`].
-    pub fn is_draining(&self, link: LinkId) -> bool {
-        matches!(
-            self.look(link),
-            Some((
-                _,
-                Link {
-                    endpoint: Endpoint::Sender(Sender {
-                        drain: Drain::Asked,
-                        ..
-                    }),
-                    asked: None,
-                    ..
-                }
-            ))
-        )
-    }
-
-    /// Part 2, 2.6.7: there is nothing more, and the credit is used up. Without effect if nobody asked.
-    pub fn drained(&mut self, link: LinkId) {
-        let Some(mut reach) = self.reach(link) else {
-            return;
-        };
-        if let Some(sender) = reach.sender()
-            && sender.drain == Drain::Asked
-        {
-            sender.drained();
-            reach.owe_flow();
-        }
-    }
-
-    /// Sends a message, which is the concatenation of `parts`, settled. False, and nothing is sent, without
-    /// [`Connection::credit`].
-    pub fn send(&mut self, link: LinkId, message_format: u32, parts: &[&[u8]]) -> bool {
-        if self.credit(link) == 0 {
-            return false;
-        }
-        if self.output.is_empty() {
-            self.output.reserve(self.burst.min(BURST_MAX));
-        }
-        let max_frame_size = self.peer.max_frame_size;
-        let Some(mut reach) = self.reach(link) else {
-            return false;
-        };
-        let Some(sender) = reach.sender() else {
-            return false;
-        };
-        sender.sent();
-        let handle = reach.place.handle;
-        reach
-            .session
-            .send(handle, message_format, parts, max_frame_size, reach.output);
-        true
-    }
-
-    /// Says goodbye to a link, for good. There is no event about it.
-    pub fn detach(&mut self, link: LinkId, error: Option<Error>) {
-        if let Some(Place { channel, handle }) = self.links.get(link).copied() {
-            self.say_detach(channel, handle, error);
-        }
-    }
-
-    /// Says goodbye to everybody. The peer has five seconds to answer.
-    pub fn close(&mut self, error: Option<Error>) {
-        if matches!(self.state, State::Closing { .. } | State::Closed) {
-            return;
-        }
-        let state = match self.say_close(error.as_ref()) {
-            true => State::Closing { until: None },
-            false => State::Closed,
-        };
-        self.failure = error.map(Box::new);
-        self.leave(state);
-    }
-
-    fn look(&self, link: LinkId) -> Option<(&Session, &Link)> {
-        let place = self.links.get(link)?;
-        let Slot::Open(session) = self.sessions.get(place.channel)? else {
-            return None;
-        };
-        let Slot::Open(link) = session.links.get(place.handle)? else {
-            return None;
-        };
-        Some((session, link))
-    }
-
-    fn reach(&mut self, link: LinkId) -> Option<Reach<'_>> {
-        let place = *self.links.get(link)?;
-        let Slot::Open(session) = self.sessions.get_mut(place.channel)? else {
-            return None;
-        };
-        Some(Reach {
-            session,
-            place,
-            output: &mut self.output,
-            listed: &mut self.listed,
-        })
-    }
-}
-
 /// What is read and written may hold keys and tokens, and is not printed.
 impl fmt::Debug for Connection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -556,40 +357,6 @@ impl fmt::Debug for Connection {
             .field("links", &self.links.len())
             .field("failure", &self.failure)
             .finish_non_exhaustive()
-    }
-}
-
-impl Reach<'_> {
-    fn receiver(&mut self) -> Option<&mut Receiver> {
-        match &mut self.session.link_mut(self.place.handle)?.endpoint {
-            Endpoint::Receiver(receiver) => Some(receiver),
-            Endpoint::Sender(_) => None,
-        }
-    }
-
-    fn sender(&mut self) -> Option<&mut Sender> {
-        match &mut self.session.link_mut(self.place.handle)?.endpoint {
-            Endpoint::Sender(sender) => Some(sender),
-            Endpoint::Receiver(_) => None,
-        }
-    }
-
-    /// Answers the attach, once.
-    fn accept(&mut self, reply: Accept) {
-        let Place { channel, handle } = self.place;
-        let Some(asked) = self.session.link_mut(handle).and_then(|link| link.asked.take()) else {
-            return;
-        };
-        let attach = Box::new(asked.accept(handle, reply));
-        frame::write(channel, &Performative::Attach(attach), &[], self.output);
-        self.session.on_accepted(handle);
-        list(self.listed, self.session, channel);
-    }
-
-    fn owe_flow(&mut self) {
-        let Place { channel, handle } = self.place;
-        self.session.owe_link_flow(handle);
-        list(self.listed, self.session, channel);
     }
 }
 

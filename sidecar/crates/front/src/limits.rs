@@ -42,7 +42,7 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// TLS handshake. Default 10 s. At it: closed.
     pub handshake_timeout: Duration,
-    /// Open tails (`/$weft/v1/topics/{topic}/tail`). Default 64. At it: 503 with `Retry-After: 1`.
+    /// Open tails of topics and hubs (`/$weft/v1/topics/{topic}/tail`). Default 64. At it: 503 with `Retry-After: 1`.
     pub tails: usize,
 }
 

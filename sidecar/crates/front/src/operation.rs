@@ -12,6 +12,10 @@ pub(crate) enum Operation {
     Tail,
     DeadLetters,
     Redrive,
+    /// What hubs there are, and where one stands.
+    Hubs,
+    /// Looking at events of a hub.
+    Peek,
     Streams,
     Purge,
     /// Events to a hub.
@@ -24,7 +28,7 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// In declaration order: `ALL[operation as usize] == operation`.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Publish,
         Self::Receive,
         Self::Acknowledge,
@@ -34,6 +38,8 @@ impl Operation {
         Self::Tail,
         Self::DeadLetters,
         Self::Redrive,
+        Self::Hubs,
+        Self::Peek,
         Self::Streams,
         Self::Purge,
         Self::Send,
@@ -52,6 +58,8 @@ impl Operation {
             Self::Tail => "tail",
             Self::DeadLetters => "dead-letters",
             Self::Redrive => "redrive",
+            Self::Hubs => "hubs",
+            Self::Peek => "peek",
             Self::Streams => "streams",
             Self::Purge => "purge",
             Self::Send => "send",

@@ -106,7 +106,7 @@ impl Connection {
             None => None,
             Some(handle) => match session.links.get_mut(handle) {
                 Some(Slot::Open(link)) => link.on_flow(flow),
-                Some(Slot::Leaving) => return Ok(()),
+                Some(Slot::Leaving) => None,
                 None => return Err(Fault::unattached_handle(handle)),
             },
         };
@@ -118,7 +118,6 @@ impl Connection {
             list(&mut self.listed, session, channel);
         }
         if has_opened {
-            session.flush(self.peer.max_frame_size, &mut self.output);
             self.events.extend(session.wake_senders());
             list(&mut self.listed, session, channel);
         } else {
@@ -272,7 +271,9 @@ impl Connection {
         self.assembling -= link.assembling();
         self.links.remove(link.id);
         if let Some(Slot::Open(session)) = self.sessions.get_mut(channel) {
-            session.on_link_gone(handle, &link);
+            if session.on_link_gone(handle, &link) {
+                self.events.extend(session.wake_senders());
+            }
             session.flush(self.peer.max_frame_size, &mut self.output);
         }
         link.id

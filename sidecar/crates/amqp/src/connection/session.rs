@@ -168,9 +168,10 @@ impl Session {
         }
     }
 
+    /// Deliveries that are not settled, and flows that are owed.
     #[cfg(test)]
-    pub(super) fn unsettled(&self) -> u32 {
-        self.incoming.unsettled
+    pub(super) fn books(&self) -> (u32, usize) {
+        (self.incoming.unsettled, self.flows.len())
     }
 
     /// Notes that the session has something to say. Returns whether that was not known.
@@ -196,21 +197,13 @@ impl Session {
         }
     }
 
-    /// Forgets what a link leaves behind.
-    pub(super) fn on_link_gone(&mut self, handle: u32, link: &Link) {
+    /// Forgets what a link leaves behind. Returns whether the others may send again that its message held up.
+    pub(super) fn on_link_gone(&mut self, handle: u32, link: &Link) -> bool {
         let freed = link.unsettled();
         self.incoming.unsettled = self.incoming.unsettled.saturating_sub(freed);
-        if freed > 0 {
-            self.flow_due = true;
-        }
-        if self
-            .outgoing
-            .backlog
-            .as_ref()
-            .is_some_and(|backlog| backlog.handle == handle)
-        {
-            self.outgoing.backlog = None;
-        }
+        self.flow_due |= freed > 0;
+        let is_its = |backlog: &mut Box<Backlog>| backlog.handle == handle;
+        self.outgoing.backlog.take_if(is_its).is_some()
     }
 
     /// Queues a message of any size. Frames that the peer's window does not let through follow when it opens.

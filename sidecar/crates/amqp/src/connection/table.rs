@@ -55,12 +55,6 @@ impl<K: Ord + Copy, V> Table<K, V> {
         self.0.iter().map(|(key, value)| (*key, value))
     }
 
-    /// Bytes that it has on the heap, without what its values have there.
-    #[cfg(test)]
-    pub(super) fn footprint(&self) -> usize {
-        self.0.capacity() * size_of::<(K, V)>()
-    }
-
     fn find(&self, key: K) -> Result<usize, usize> {
         self.0.binary_search_by_key(&key, |(key, _)| *key)
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use amqp::{Connection, Event};
 use bytes::{Buf, BytesMut};
 use runtime::TaskScope;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
@@ -21,6 +21,8 @@ const READ_BYTES: [usize; 2] = [4 << 10, 64 << 10];
 const OUTPUT_MAX: usize = 256 << 10;
 /// A buffer that has grown beyond this is given back when it is empty.
 const KEPT_BYTES: usize = 4 << 10;
+/// What is read after the goodbye, only to be forgotten.
+const LINGER_BYTES: usize = 8 << 20;
 /// How long a goodbye may take, from our close to the peer's.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -37,7 +39,7 @@ pub(super) async fn serve(transport: Transport, door: Door, scope: TaskScope, ad
         driver.stop();
         std::future::poll_fn(|cx| driver.poll(cx)).await;
     }
-    let _ = tokio::time::timeout(GOODBYE, driver.transport.shutdown()).await;
+    let _ = tokio::time::timeout(GOODBYE, driver.leave()).await;
 }
 
 struct Driver {
@@ -79,6 +81,22 @@ impl Driver {
     /// No more is read; what was sent is settled when it is durable, and then the connection is closed.
     fn stop(&mut self) {
         self.conversation.stop();
+    }
+
+    /// Shuts our side and reads on for a moment: closing a socket with something unread in it would make the kernel throw
+    /// away what the client has yet to read, such as why the connection was closed.
+    async fn leave(&mut self) {
+        if self.transport.shutdown().await.is_err() {
+            return;
+        }
+        let mut left = LINGER_BYTES;
+        let mut scratch = [0; 4 << 10];
+        while let Ok(read @ 1..) = self.transport.read(&mut scratch).await {
+            left = left.saturating_sub(read);
+            if left == 0 {
+                return;
+            }
+        }
     }
 
     /// Ready when the connection has ended.

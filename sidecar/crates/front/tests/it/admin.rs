@@ -1,5 +1,8 @@
 //! The questions of the CLI.
 
+#[path = "admin/hubs.rs"]
+mod hubs;
+
 use std::time::Duration;
 
 use broker::{DeletionConfig, DeletionPolicy};
@@ -147,6 +150,10 @@ async fn streams_are_listed_and_purged_only_when_they_are_closed() {
         (&orders["name"], &orders["state"], &orders["events"]),
         (&json!("Orders"), &json!("Open"), &json!(1))
     );
+    let kinds = list["value"].as_array().unwrap().iter();
+    let kinds: Vec<_> = kinds.map(|stream| (&stream["name"], &stream["kind"])).collect();
+    assert!(kinds.contains(&(&json!("Orders"), &json!("Topic"))), "{kinds:?}");
+    assert!(kinds.contains(&(&json!("Telemetry"), &json!("Hub"))), "{kinds:?}");
     assert!(orders["bytes"].as_u64().unwrap() > 50 && orders.get("since").is_none());
     let purge = format!("/$weft/v1/streams/{uid}:purge");
     assert_eq!(client.call("POST", &purge, &[], "").await.status, 400);

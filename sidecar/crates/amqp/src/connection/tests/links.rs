@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use super::peer::{Peer, attach, begin, config, credit_flow, detach, open, source, target, transfer};
+use super::peer::{
+    Peer, attach, begin, config, credit_flow, detach, open, session_flow, source, target, transfer,
+};
 use crate::connection::{Accept, Config, Event};
 use crate::performative::*;
 use crate::{Condition, Error, Performative, Symbol};
@@ -96,9 +98,33 @@ fn a_refused_link_is_attached_without_ends_and_detached_for_good() {
             (goodbye.handle, goodbye.closed, &goodbye.error),
             (1, true, &Some(error))
         );
-        // What was on its way is dropped; the client's detach is not answered; then the handle is free.
+        // What was on its way is dropped, though it went through the window; the client's detach is not answered; then
+        // the handle is free.
         if role == Role::Sender {
             peer.says(0, transfer(1, 0));
+            let echo = true;
+            let next_outgoing_id = 1;
+            peer.says(
+                0,
+                Flow {
+                    echo,
+                    ..session_flow(1, 10)
+                },
+            );
+            peer.says(0, transfer(1, 1));
+            peer.says(
+                0,
+                Flow {
+                    echo,
+                    next_outgoing_id,
+                    ..session_flow(1, 10)
+                },
+            );
+            peer.says(0, transfer(1, 2));
+            match &peer.hears_performatives()[..] {
+                [Performative::Flow(flow)] => assert_eq!(flow.next_incoming_id, Some(2)),
+                other => panic!("{other:?}"),
+            }
         }
         peer.says(0, credit_flow(1, 0, 10));
         peer.says(0, detach(1, true));

@@ -263,7 +263,7 @@ fn other_outcomes_are_told_one_by_one_with_what_is_in_them() {
 #[test]
 fn what_a_lost_link_left_unsettled_gives_its_window_back() {
     let config = Config {
-        incoming_window: 4,
+        incoming_window: 10,
         ..config()
     };
     let mut peer = Peer::begun(config);
@@ -273,7 +273,7 @@ fn what_a_lost_link_left_unsettled_gives_its_window_back() {
     peer.events();
     peer.server.settle(link, DeliveryId(0), Outcome::Accepted);
     match &peer.hears_performatives()[..] {
-        [Performative::Flow(flow), Performative::Detach(_)] => assert_eq!(flow.incoming_window, 4),
+        [Performative::Flow(flow), Performative::Detach(_)] => assert_eq!(flow.incoming_window, 10),
         other => panic!("{other:?}"),
     }
 }
@@ -297,6 +297,21 @@ fn a_link_that_asks_how_things_are_is_told() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_question_that_is_asked_many_times_is_answered_once() {
+    let mut peer = Peer::begun(config());
+    peer.attaches_sender(0, 2, 9);
+    for _ in 0..100 {
+        let ask = Flow {
+            handle: Some(2),
+            echo: true,
+            ..session_flow(1, 9)
+        };
+        peer.says(0, ask);
+    }
+    assert_eq!(peer.hears().len(), 1);
 }
 
 #[test]

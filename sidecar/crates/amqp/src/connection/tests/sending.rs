@@ -223,6 +223,68 @@ fn a_window_that_opens_wakes_every_link_of_the_session() {
 }
 
 #[test]
+fn a_window_that_opens_by_a_flow_for_a_link_that_is_leaving_is_open_for_the_others() {
+    let begin = Begin {
+        incoming_window: 0,
+        ..begin()
+    };
+    let mut peer = Peer::begun_with(config(), open(), begin);
+    let leaving = peer.attaches_receiver(0, 0, 0);
+    let staying = peer.attaches_receiver(0, 1, 0);
+    let credit = |handle, window| Flow {
+        handle: Some(handle),
+        delivery_count: Some(0),
+        link_credit: Some(10),
+        ..session_flow(1, window)
+    };
+    peer.says(0, credit(1, 0));
+    peer.events();
+    peer.server.detach(leaving, None);
+    peer.says(0, credit(0, 5));
+    assert_eq!(peer.events().iter().map(woken).collect::<Vec<_>>(), [staying]);
+    assert_eq!(peer.server.credit(staying), 5);
+}
+
+#[test]
+fn a_message_that_waits_for_the_window_and_then_for_room_in_the_output_holds_its_session_up_no_longer_than_that()
+ {
+    let small = Open {
+        max_frame_size: 512,
+        ..open()
+    };
+    let narrow = Begin {
+        incoming_window: 1,
+        ..begin()
+    };
+    let mut peer = Peer::begun_with(config(), small, narrow);
+    peer.says(1, begin());
+    peer.hears();
+    let held_up = peer.attaches_receiver(0, 0, 0);
+    let credit = Flow {
+        handle: Some(0),
+        delivery_count: Some(0),
+        link_credit: Some(10),
+        ..session_flow(1, 1)
+    };
+    peer.says(0, credit);
+    peer.events();
+    let busy = peer.attaches_receiver(1, 0, 1_000_000);
+    assert!(peer.server.send(held_up, 0, &[&[0; 2000]]));
+    while peer.server.send(busy, 0, &[&[0; 400]]) {}
+    // Its window opens now, but the output is full.
+    peer.says(0, session_flow(2, 100));
+    peer.events();
+    let mut taken = bytes::BytesMut::new();
+    assert!(peer.server.poll_transmit(&mut taken));
+    assert!(taken.len() < OUTPUT_HIGH_WATER + 1000);
+    peer.events();
+    assert_eq!(peer.server.credit(held_up), 0);
+    assert!(peer.server.poll_transmit(&mut taken));
+    assert_eq!(peer.events().iter().map(woken).collect::<Vec<_>>(), [held_up]);
+    assert_eq!(peer.server.credit(held_up), 9);
+}
+
+#[test]
 fn output_that_nobody_takes_holds_the_links_up_until_it_is_taken() {
     let mut peer = Peer::begun(config());
     let link = peer.attaches_receiver(0, 0, 1_000_000);
@@ -265,9 +327,13 @@ fn the_rest_of_a_message_goes_with_its_link() {
     peer.hears();
     assert!(peer.server.send(link, 0, &[&[0; 2000]]));
     peer.hears();
-    peer.says(0, detach(0, true));
+    // The window opens, but the rest has not left yet.
     peer.says(0, session_flow(2, 1));
     peer.events();
+    assert_eq!(peer.server.credit(other), 0);
+    peer.says(0, detach(0, true));
+    let events = peer.events();
+    assert!(matches!(events[..], [Event::Flow { link }, Event::Detached { .. }] if link == other));
     assert!(peer.server.send(other, 0, &[b"short"]));
     let heard = peer.hears();
     assert!(

@@ -92,6 +92,7 @@ fn a_client_to_which_we_do_not_listen_is_not_called_silent() {
     assert!(peer.event().is_none() && !peer.server.wants_bytes());
     peer.waits(480 * SECOND);
     assert!(!peer.server.is_closed());
+    assert_eq!(peer.server.poll_deadline(), Some(peer.now + 480 * SECOND));
     peer.server.settle(link, delivery, Outcome::Accepted);
     peer.is_given();
     peer.waits(480 * SECOND);

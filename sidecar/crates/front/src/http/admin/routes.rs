@@ -23,6 +23,17 @@ pub(in crate::http) enum Route<'p> {
     Redrive {
         topic: Cow<'p, str>,
     },
+    Hubs,
+    Hub {
+        hub: Cow<'p, str>,
+    },
+    HubEvents {
+        hub: Cow<'p, str>,
+        partition: Cow<'p, str>,
+    },
+    HubTail {
+        hub: Cow<'p, str>,
+    },
     Streams,
     Purge {
         uid: Uid,
@@ -38,6 +49,10 @@ impl<'p> Route<'p> {
         }
         let route = match segments.next()? {
             "topics" => Self::parse_topic(percent_decode(segments.next()?)?, &mut segments)?,
+            "hubs" => match segments.next() {
+                None => Self::Hubs,
+                Some(hub) => Self::parse_hub(percent_decode(hub)?, &mut segments)?,
+            },
             "streams" => match segments.next() {
                 None => Self::Streams,
                 Some(segment) => {
@@ -67,9 +82,23 @@ impl<'p> Route<'p> {
         }
     }
 
+    fn parse_hub(hub: Cow<'p, str>, segments: &mut impl Iterator<Item = &'p str>) -> Option<Self> {
+        match segments.next() {
+            None => Some(Self::Hub { hub }),
+            Some("tail") => Some(Self::HubTail { hub }),
+            Some("partitions") => {
+                let partition = percent_decode(segments.next()?)?;
+                (segments.next()? == "events").then_some(Self::HubEvents { hub, partition })
+            }
+            Some(_) => None,
+        }
+    }
+
     pub(in crate::http) fn operation(&self) -> Operation {
         match self {
-            Self::Tail { .. } => Operation::Tail,
+            Self::Tail { .. } | Self::HubTail { .. } => Operation::Tail,
+            Self::Hubs | Self::Hub { .. } => Operation::Hubs,
+            Self::HubEvents { .. } => Operation::Peek,
             Self::DeadLetters { .. } | Self::DeadLetter { .. } => Operation::DeadLetters,
             Self::Redrive { .. } => Operation::Redrive,
             Self::Streams => Operation::Streams,
@@ -101,6 +130,16 @@ mod tests {
             (
                 "topics/t/dead-letters%3Aredrive",
                 Route::Redrive { topic: topic() },
+            ),
+            ("hubs", Route::Hubs),
+            ("hubs/h", Route::Hub { hub: "h".into() }),
+            ("hubs/h/tail", Route::HubTail { hub: "h".into() }),
+            (
+                "hubs/h/partitions/3/events",
+                Route::HubEvents {
+                    hub: "h".into(),
+                    partition: "3".into(),
+                },
             ),
             ("streams", Route::Streams),
             (

@@ -1,7 +1,7 @@
 //! What lies in the log, declared or not, and getting rid of it.
 
 use auth::Resource;
-use broker::{StreamInfo, StreamState};
+use broker::{StreamInfo, StreamKind, StreamState};
 use bytes::Bytes;
 use http::Response;
 use model::Uid;
@@ -20,6 +20,7 @@ struct List {
 #[derive(Serialize)]
 struct Stream {
     uid: String,
+    kind: &'static str,
     name: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +60,10 @@ fn stream(info: StreamInfo) -> Stream {
     };
     Stream {
         uid: info.uid.to_string(),
+        kind: match info.kind {
+            StreamKind::Topic => "Topic",
+            StreamKind::Hub => "Hub",
+        },
         name: info.name,
         state,
         since,

@@ -1,22 +1,16 @@
 //! Watching a topic as events are published.
 
-use std::time::Duration;
-
 use auth::Resource;
-use broker::{Tail, Tailed};
+use broker::Tailed;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Response};
-use tokio::sync::OwnedSemaphorePermit;
+use http::Response;
 
+use super::lines::{self, Place};
 use super::permit_listen;
 use crate::http::Call;
 use crate::http::body::Body;
 use crate::http::error::Refusal;
-
-/// After this long without an event an empty line is sent: writing is how a dead client is noticed.
-const QUIET: Duration = Duration::from_secs(15);
 
 /// The broker keeps a bounded number of events for a tail that is slow; one that falls further behind is told how
 /// many it missed.
@@ -27,43 +21,10 @@ pub(super) fn answer(call: &mut Call<'_>, topic: &str) -> Result<Response<Body>,
         .broker()
         .topic(topic)
         .ok_or_else(|| Refusal::topic_not_found(topic))?;
-    let Ok(place) = call.door.tails().clone().try_acquire_owned() else {
-        call.door.metrics().refused_tails.inc();
-        return Err(Refusal::too_many_tails(call.door.limits().tails));
-    };
-    let lines = Lines {
-        tail: target.tail(&permit),
-        _place: place,
-    };
-    let frames = Box::pin(stream::unfold(lines, async |mut lines| {
-        Some((lines.next().await?, lines))
-    }));
-    let body = match call.busy.take() {
-        Some(busy) => Body::Stream(frames, busy),
-        None => Body::Whole(Bytes::new()),
-    };
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
-}
-
-struct Lines {
-    tail: Tail,
-    /// One of the tails that the door allows.
-    _place: OwnedSemaphorePermit,
-}
-
-impl Lines {
-    /// # Cancel safety
-    /// Cancel safe, since [`Tail::next`] is.
-    async fn next(&mut self) -> Option<Bytes> {
-        match tokio::time::timeout(QUIET, self.tail.next()).await {
-            Ok(tailed) => tailed.map(line),
-            Err(_) => Some(Bytes::from_static(b"\n")),
-        }
-    }
+    let place = Place::take(call)?;
+    let tail = target.tail(&permit);
+    let lines = stream::unfold(tail, async |mut tail| Some((line(tail.next().await?), tail)));
+    Ok(lines::answer(call, place, lines))
 }
 
 fn line(tailed: Tailed) -> Bytes {

@@ -150,8 +150,6 @@ struct World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
-
     #[test]
     fn whatever_is_said_the_machine_keeps_its_books_and_its_bounds(steps in steps()) {
         let mut world = World::new();

@@ -1,0 +1,92 @@
+//! Watching a hub as events are sent.
+
+use auth::{Listen, Permit, Resource};
+use broker::{Follower, Partition, ReceiveError, Received, ReceiverError, StartPosition};
+use bytes::Bytes;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{Stream, StreamExt as _, stream};
+use http::Response;
+use model::ByteCount;
+
+use super::{event, find, partition, refuse};
+use crate::http::Call;
+use crate::http::admin::lines::{self, Place};
+use crate::http::admin::permit_listen;
+use crate::http::body::Body;
+use crate::http::error::Refusal;
+use crate::http::path::{parameter, percent_decode};
+
+/// What is read of a partition at once. A tail holds about that much of each partition, or the events of one send.
+const READ_EVENTS: usize = 64;
+/// As [`READ_EVENTS`].
+const READ_BYTES: ByteCount = ByteCount::kib(64);
+
+/// Of one partition, if the request names it, else of all that there are. A tail that is slow reads from the disk, so it
+/// misses only what the hub does not retain any more.
+pub(in crate::http::admin) fn answer(call: &mut Call<'_>, name: &str) -> Result<Response<Body>, Refusal> {
+    let permit = permit_listen(call, &Resource::Hub(name))?;
+    let hub = find(call, name)?;
+    let partitions: Vec<Partition> = match parameter(call.query(), "partition") {
+        Some(id) => vec![partition(&hub, &percent_decode(id).unwrap_or_default())?],
+        None => {
+            let ids = 0..hub.partition_count();
+            ids.filter_map(|id| hub.partition(id)).collect()
+        }
+    };
+    let place = Place::take(call)?;
+    let watched = partitions
+        .iter()
+        .map(|partition| Watched::begin(partition, &permit));
+    let watched = watched.collect::<Result<Vec<_>, _>>();
+    let watched = watched.map_err(|error| refuse(error, name))?;
+    Ok(lines::answer(call, place, lines_of(watched)))
+}
+
+/// What each of them sees, until the first of them ends.
+fn lines_of(watched: Vec<Watched>) -> impl Stream<Item = Bytes> + Send {
+    let waiting: FuturesUnordered<_> = watched.into_iter().map(Watched::next).collect();
+    stream::unfold(waiting, async |mut waiting| {
+        let (mut watched, outcome) = waiting.next().await?;
+        let lines = watched.lines(&outcome.ok()?);
+        waiting.push(watched.next());
+        Some((lines, waiting))
+    })
+}
+
+struct Watched {
+    follower: Follower,
+    partition: String,
+    /// The number of the next event, once there was one.
+    next: Option<u64>,
+}
+
+impl Watched {
+    fn begin(partition: &Partition, permit: &Permit<Listen>) -> Result<Self, ReceiveError> {
+        Ok(Self {
+            follower: partition.follow(permit, StartPosition::Latest)?,
+            partition: partition.id().to_string(),
+            next: None,
+        })
+    }
+
+    async fn next(mut self) -> (Self, Result<Vec<Received>, ReceiverError>) {
+        let outcome = self.follower.next(READ_EVENTS, READ_BYTES).await;
+        (self, outcome)
+    }
+
+    fn lines(&mut self, events: &[Received]) -> Bytes {
+        let mut lines = Vec::new();
+        for received in events {
+            let missed = self.next.map_or(0, |next| received.sequence.saturating_sub(next));
+            if missed > 0 {
+                let partition = &self.partition;
+                let line = format!("{{\"partition\":\"{partition}\",\"missed\":{missed}}}\n");
+                lines.extend_from_slice(line.as_bytes());
+            }
+            self.next = Some(received.sequence + 1);
+            event::write(&mut lines, &self.partition, received);
+            lines.push(b'\n');
+        }
+        Bytes::from(lines)
+    }
+}
