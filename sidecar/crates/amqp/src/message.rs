@@ -47,7 +47,7 @@ impl Message {
     /// # Errors
     /// For the same payloads for which [`Sections::scan`] fails.
     pub fn decode(payload: &Bytes) -> Result<Self, DecodeError> {
-        // Whether sections are repeated or mixed is known there, and some are not looked at here before they are built.
+        // Sections that are repeated or mixed, and keys of the wrong type, are found there and not looked for again.
         Sections::scan(payload)?;
         let mut message = Self::default();
         let mut reader = Reader::new(payload);
