@@ -1,5 +1,7 @@
 //! The command line.
 
+mod hub;
+
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::failure::EXIT_CODES;
 use crate::output::Output;
+pub(crate) use hub::{Hub, Peek as HubPeek, Send as HubSend, Show as HubShow, Start, Tail as HubTail};
 
 /// Azure-compatible events without Azure: run Namespaces on this machine, publish, receive, look inside.
 #[derive(Debug, Parser)]
@@ -29,6 +32,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     DeadLetters(DeadLetters),
     #[command(subcommand)]
+    Hub(Hub),
+    #[command(subcommand)]
     Data(Data),
     Completion(Completion),
 }
@@ -44,6 +49,7 @@ impl Command {
             Self::Receive(args) => args.output,
             Self::Tail(args) => args.output,
             Self::DeadLetters(command) => command.output(),
+            Self::Hub(command) => command.output(),
             Self::Data(command) => command.output(),
         }
     }
@@ -335,10 +341,11 @@ impl DeadLetters {
 /// See which streams of events lie on the disk, and delete what no manifest names any more.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Data {
-    /// List the streams: open ones, and those whose topic is gone and whose events wait for the end of the grace period.
+    /// List the streams: open ones, and those whose topic or hub is gone and whose events wait for the end of the grace
+    /// period.
     ///
     /// In local mode also the Namespaces that are gone and whose data is still there. The annotation
-    /// `weft.dev/adopt-data: UID` on a new Topic or Namespace takes such data over.
+    /// `weft.dev/adopt-data: UID` on a new Topic, Hub or Namespace takes such data over.
     List {
         #[command(flatten)]
         connection: Connection,

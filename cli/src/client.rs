@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use ureq::http::Response;
+use ureq::http::{HeaderValue, Response};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
@@ -35,6 +35,16 @@ pub(crate) struct Client {
     connection: Connection,
 }
 
+/// What is sent to a hub.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(crate) path: String,
+    pub(crate) content_type: Option<String>,
+    /// The header of that name, which is JSON.
+    pub(crate) broker_properties: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
 impl Client {
     pub(crate) fn new(connection: Connection) -> Result<Self, Failure> {
         let mut config = Agent::config_builder()
@@ -56,15 +66,40 @@ impl Client {
     /// Publishes a JSON array of CloudEvents. Waits and repeats when the service says that it is busy: it has stored
     /// nothing then.
     pub(crate) fn publish(&self, path: &str, events: &[u8]) -> Result<(), Failure> {
-        let mut attempt = 1;
-        loop {
-            let response = self.send(path, BATCH, events, PATIENCE)?;
-            match retry_after(&response) {
-                Some(wait) if attempt < ATTEMPTS_MAX => std::thread::sleep(wait),
-                _ => return answer::<IgnoredAny>(response).map(|_| ()),
-            }
-            attempt += 1;
+        let response = patiently(|| self.send(path, BATCH, events, PATIENCE))?;
+        answer::<IgnoredAny>(response).map(|_| ())
+    }
+
+    /// Sends to a hub. Waits and repeats as [`Client::publish`] does.
+    pub(crate) fn upload(&self, upload: &Upload) -> Result<(), Failure> {
+        let response = patiently(|| self.send_upload(upload))?;
+        match response.status().is_success() {
+            true => Ok(()),
+            false => Err(refusal(response)),
         }
+    }
+
+    fn send_upload(&self, upload: &Upload) -> Result<Response<Body>, Failure> {
+        let mut request = self
+            .agent
+            .post(self.url(&upload.path))
+            .header("Authorization", self.authorization());
+        for (name, value) in [
+            ("Content-Type", &upload.content_type),
+            ("BrokerProperties", &upload.broker_properties),
+        ] {
+            if let Some(value) = value {
+                // Bytes and not text, so that a partition key may have any characters.
+                let value = HeaderValue::from_bytes(value.as_bytes());
+                let value = value.map_err(|_| {
+                    Failure::usage(format!("the {name} cannot be sent: it has control characters"))
+                })?;
+                request = request.header(name, value);
+            }
+        }
+        let request = request.config().timeout_global(Some(PATIENCE)).build();
+        let sent = request.send(&upload.body[..]);
+        sent.map_err(|cause| self.unreachable(&cause))
     }
 
     /// `POST` with a JSON body. `wait` is how long the service may take on purpose (a long poll).
@@ -147,6 +182,19 @@ impl Client {
     }
 }
 
+/// Repeats what is throttled, as often and as long as is reasonable.
+fn patiently(send: impl Fn() -> Result<Response<Body>, Failure>) -> Result<Response<Body>, Failure> {
+    let mut attempt = 1;
+    loop {
+        let response = send()?;
+        match retry_after(&response) {
+            Some(wait) if attempt < ATTEMPTS_MAX => std::thread::sleep(wait),
+            _ => return Ok(response),
+        }
+        attempt += 1;
+    }
+}
+
 fn answer<T: DeserializeOwned>(mut response: Response<Body>) -> Result<T, Failure> {
     if !response.status().is_success() {
         return Err(refusal(response));
@@ -174,6 +222,8 @@ fn interrupted(cause: &dyn std::error::Error) -> Failure {
 /// Turns an error answer into a failure with the service's own code and message.
 fn refusal(mut response: Response<Body>) -> Failure {
     let status = response.status().as_u16();
+    let code = response.headers().get("broker-errorcode");
+    let code = code.and_then(|code| code.to_str().ok()).map(str::to_owned);
     let text = response
         .body_mut()
         .with_config()
@@ -181,12 +231,13 @@ fn refusal(mut response: Response<Body>) -> Failure {
         .read_to_string()
         .unwrap_or_default();
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
-    let code = body["error"]["code"]
-        .as_str()
-        .map_or_else(|| format!("HTTP {status}"), str::to_owned);
+    let told = body["error"]["code"].as_str().map(str::to_owned);
+    let code = told.or(code).unwrap_or_else(|| format!("HTTP {status}"));
     let message = body["error"]["message"]
         .as_str()
-        .map_or_else(|| text.trim().to_owned(), str::to_owned);
+        .map(str::to_owned)
+        .or_else(|| detail(&text))
+        .unwrap_or_else(|| text.trim().to_owned());
     let message = if message.is_empty() {
         "the service gave no reason".to_owned()
     } else {
@@ -200,6 +251,21 @@ fn refusal(mut response: Response<Body>) -> Failure {
     Failure::new(exit, message)
         .with_code(code)
         .with_next(next_step(status))
+}
+
+/// The sentence of an error of Event Hubs, which is XML.
+fn detail(xml: &str) -> Option<String> {
+    let (_, detail) = xml.split_once("<Detail>")?;
+    let (detail, _) = detail.split_once("</Detail>")?;
+    let sentence = detail
+        .split_once(". TrackingId:")
+        .map_or(detail, |(sentence, _)| sentence);
+    Some(
+        sentence
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&"),
+    )
 }
 
 fn next_step(status: u16) -> &'static str {
@@ -263,4 +329,15 @@ fn tls(roots: Option<&Path>) -> Result<TlsConfig, Failure> {
         .root_certs(RootCerts::new_with_certs(&certificates))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .build())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_error_of_event_hubs_is_its_sentence() {
+        let xml = "<Error><Code>400</Code><Detail>`a &lt; b &amp;&amp; c` is wrong. Mend it. TrackingId:1_G0, \
+                   Timestamp:2026-01-31T12:00:00Z</Detail></Error>";
+        assert_eq!(super::detail(xml).unwrap(), "`a < b && c` is wrong. Mend it");
+        assert_eq!(super::detail("<html>"), None);
+    }
 }

@@ -5,6 +5,7 @@ mod data;
 mod dead_letters;
 mod env;
 mod exec;
+mod hub;
 mod publish;
 mod receive;
 mod tail;
@@ -27,6 +28,7 @@ pub(crate) fn run(command: Command, environment: &Environment) -> Result<ExitCod
         Command::Receive(args) => receive::run(&args, environment).map(done),
         Command::Tail(args) => tail::run(&args, environment).map(done),
         Command::DeadLetters(command) => dead_letters::run(command, environment).map(done),
+        Command::Hub(command) => hub::run(command, environment).map(done),
         Command::Data(command) => data::run(command, environment).map(done),
         Command::Completion(args) => completion::run(&args).map(done),
     }

@@ -12,6 +12,8 @@ mod commands;
 mod dead_letters;
 #[path = "it/home.rs"]
 mod home;
+#[path = "it/hub_commands.rs"]
+mod hub_commands;
 #[path = "it/hubs.rs"]
 mod hubs;
 #[path = "it/identity.rs"]

@@ -94,7 +94,7 @@ fn table_of_streams(streams: &[Value]) -> Result<(), Failure> {
     if streams.is_empty() {
         return output::line("no streams");
     }
-    let header = ["UID", "TOPIC", "STATE", "SINCE", "EVENTS", "BYTES"];
+    let header = ["UID", "KIND", "NAME", "STATE", "SINCE", "EVENTS", "BYTES"];
     output::table(&header, &streams.iter().map(row).collect::<Vec<_>>())
 }
 
@@ -130,6 +130,7 @@ fn row(stream: &Value) -> Vec<String> {
     let bytes = indicatif::BinaryBytes(stream["bytes"].as_u64().unwrap_or_default()).to_string();
     vec![
         cell("uid"),
+        cell("kind"),
         cell("name"),
         cell("state"),
         cell("since"),
@@ -174,8 +175,9 @@ fn what(client: &Client, uid: &str) -> Result<String, Failure> {
     Ok(match streams.iter().find(|stream| stream["uid"] == uid) {
         Some(stream) => {
             format!(
-                "{} events of the topic {} ({})",
+                "{} events of the {} {} ({})",
                 stream["events"],
+                event::bare(&stream["kind"]),
                 event::bare(&stream["name"]),
                 event::bare(&stream["state"])
             )

@@ -6,7 +6,10 @@ use crate::home::{Home, eventually, namespace, subscription, topic};
 
 fn streams(home: &Home) -> Vec<Value> {
     let listed = home.json(&["data", "list"]);
-    listed.into_iter().filter(|each| each["kind"].is_null()).collect()
+    listed
+        .into_iter()
+        .filter(|each| each["kind"] != "Namespace")
+        .collect()
 }
 
 fn gone(home: &Home) -> Vec<Value> {

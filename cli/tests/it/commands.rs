@@ -1,25 +1,10 @@
 //! The commands that ask a running Namespace.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
 use crate::home::{Home, Said, documents};
-
-fn piped(home: &Home, arguments: &[&str], input: &[u8]) -> Said {
-    let mut child = home
-        .command(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // It may stop reading at the first mistake.
-    let _ = stdin.write_all(input);
-    drop(stdin);
-    child.wait_with_output().unwrap().into()
-}
 
 #[test]
 fn thousands_of_events_from_standard_input_go_in_batches() {
@@ -28,8 +13,7 @@ fn thousands_of_events_from_standard_input_go_in_batches() {
     let lines: String = (0..2_500)
         .map(|n| format!("{{\"id\":\"{n}\",\"data\":{{\"n\":{n}}}}}\n"))
         .collect();
-    let said = piped(
-        &home,
+    let said = home.piped(
         &[
             "publish", "orders", "--type", "t", "--source", "/it", "--output", "json",
         ],
@@ -68,10 +52,10 @@ fn a_file_holds_one_event_or_an_array() {
 fn a_mistake_in_the_input_says_what_was_published_before_it() {
     let home = Home::quickstart();
     let _dev = home.start();
-    let said = piped(&home, &["publish", "orders"], b"{\"id\":\"1\"}\n");
+    let said = home.piped(&["publish", "orders"], b"{\"id\":\"1\"}\n");
     assert_eq!(said.code, 2);
     assert!(said.stderr.contains("an event has no type"), "{}", said.stderr);
-    let refused = piped(&home, &["publish", "orders", "--type", "t"], b"{\"id\":\"\"}\n");
+    let refused = home.piped(&["publish", "orders", "--type", "t"], b"{\"id\":\"\"}\n");
     assert_eq!(refused.code, 4);
     assert!(
         refused

@@ -1,6 +1,7 @@
 //! A folder with manifests and data, and `weft` run on it.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -36,14 +37,23 @@ impl Home {
 
     /// With the quickstart's manifests.
     pub(crate) fn quickstart() -> Self {
-        let files = ["namespace.yaml", "topic.yaml", "subscriptions.yaml"];
-        let texts = files.map(|file| fs::read_to_string(example("quickstart").join(file)).unwrap());
-        let files: Vec<_> = files
-            .iter()
-            .zip(&texts)
-            .map(|(file, text)| (*file, text.as_str()))
-            .collect();
-        Self::with(&files)
+        Self::of_example(
+            "quickstart",
+            &["namespace.yaml", "topic.yaml", "subscriptions.yaml"],
+        )
+    }
+
+    /// With the hub `telemetry`, which has four partitions.
+    pub(crate) fn eventhubs() -> Self {
+        Self::of_example("eventhubs", &["namespace.yaml", "hub.yaml"])
+    }
+
+    fn of_example(name: &str, files: &[&str]) -> Self {
+        let home = Self::with(&[]);
+        for file in files {
+            home.write(file, &fs::read_to_string(example(name).join(file)).unwrap());
+        }
+        home
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -87,6 +97,22 @@ impl Home {
             .output()
             .unwrap()
             .into()
+    }
+
+    /// The same with something to read on standard input.
+    pub(crate) fn piped(&self, arguments: &[&str], input: &[u8]) -> Said {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // It may stop reading at the first mistake.
+        let _ = stdin.write_all(input);
+        drop(stdin);
+        child.wait_with_output().unwrap().into()
     }
 
     /// What it printed on standard output; it must succeed.

@@ -2,17 +2,11 @@
 
 use std::fs;
 
-use crate::home::{Home, example};
-
-fn eventhubs() -> Home {
-    let files = ["namespace.yaml", "hub.yaml"];
-    let texts = files.map(|file| fs::read_to_string(example("eventhubs").join(file)).unwrap());
-    Home::with(&[(files[0], &texts[0]), (files[1], &texts[1])])
-}
+use crate::home::Home;
 
 #[test]
 fn programs_are_told_to_reach_event_hubs_without_tls_at_the_port_of_the_block() {
-    let home = eventhubs();
+    let home = Home::eventhubs();
     let _dev = home.start();
     let key = home.setting("shop", "EVENTGRID_KEY");
     let port = home.port_base + 2;
@@ -34,7 +28,7 @@ fn programs_are_told_to_reach_event_hubs_without_tls_at_the_port_of_the_block() 
 
 #[test]
 fn partitions_that_would_go_are_a_mistake_at_their_line() {
-    let home = eventhubs();
+    let home = Home::eventhubs();
     let dev = home.start();
     let hub = fs::read_to_string(home.manifests().join("hub.yaml")).unwrap();
     home.write("hub.yaml", &hub.replace("partitionCount: 4", "partitionCount: 3"));
@@ -46,7 +40,7 @@ fn partitions_that_would_go_are_a_mistake_at_their_line() {
 
 #[test]
 fn a_program_finds_what_python_and_java_need_to_trust_the_namespace() {
-    let home = eventhubs();
+    let home = Home::eventhubs();
     let _dev = home.start();
     let script = "echo $PYTHONPATH; echo $JAVA_TOOL_OPTIONS";
     let said = home

@@ -9,6 +9,7 @@
 
 mod consumer_group;
 mod error;
+mod follower;
 mod hub;
 mod hubs;
 mod image;
@@ -21,6 +22,7 @@ mod partition_key;
 mod position;
 mod producers;
 mod reader;
+mod reading;
 mod receiver;
 mod record;
 mod shared;
@@ -35,6 +37,7 @@ use tokio::sync::oneshot;
 
 pub use self::consumer_group::RECEIVERS_MAX;
 pub use self::error::{AppendError, ReceiveError, ReceiverError};
+pub use self::follower::Follower;
 pub use self::hub::Hub;
 use self::hubs::First;
 pub(crate) use self::hubs::Hubs;
@@ -44,6 +47,7 @@ pub use self::partition::{Appended, Partition, PartitionProperties};
 pub use self::position::StartPosition;
 pub use self::producers::{Producer, ProducerOptions, ProducerStamp};
 pub use self::reader::Received;
+pub use self::reading::{ConsumerGroup, Reading};
 pub use self::receiver::{Receiver, ReceiverOptions};
 use self::shared::Shared;
 pub use self::stream::PARTITIONS_MAX;

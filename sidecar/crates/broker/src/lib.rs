@@ -32,9 +32,9 @@ pub use dead_letters::{DeadLetter, DeadLetters, Redrive, RedriveError};
 pub use delivery::Delivery;
 pub use error::{Error, SettleError, StartError};
 pub use eventhubs::{
-    AppendError, Appended, Hub, PARTITIONS_MAX, Partition, PartitionProperties, Producer, ProducerOptions,
-    ProducerStamp, RECEIVERS_MAX, ReceiveError, Received, Receiver, ReceiverError, ReceiverOptions,
-    StartPosition,
+    AppendError, Appended, ConsumerGroup, Follower, Hub, PARTITIONS_MAX, Partition, PartitionProperties,
+    Producer, ProducerOptions, ProducerStamp, RECEIVERS_MAX, Reading, ReceiveError, Received, Receiver,
+    ReceiverError, ReceiverOptions, StartPosition,
 };
 pub use lock_token::{LockToken, Undecodable};
 pub use tail::{Tail, Tailed};

@@ -111,6 +111,21 @@ struct Group {
 }
 
 impl Group {
+    fn taken(&self) -> TakenIn {
+        let taken = |(partition, seats): (&u32, &Seats)| {
+            let positions = seats.0.iter().map(|seat| seat.position());
+            Some(Taken {
+                partition: *partition,
+                receivers: seats.0.len(),
+                position: positions.max()?,
+            })
+        };
+        TakenIn {
+            group: self.name.clone(),
+            places: self.seats.iter().filter_map(taken).collect(),
+        }
+    }
+
     fn end(&self) {
         let seats = self.seats.values().flat_map(|seats| &seats.0);
         seats.for_each(|seat| seat.end(ReceiverError::Gone));
@@ -124,10 +139,17 @@ pub(super) struct Groups {
     declared: Option<BTreeMap<String, Group>>,
 }
 
-/// Places at one partition, for whoever counts.
+/// Places in one consumer group, for whoever counts.
+#[derive(Debug)]
+pub(super) struct TakenIn {
+    pub(super) group: Arc<str>,
+    /// Where somebody sits.
+    pub(super) places: Vec<Taken>,
+}
+
+/// Places at one partition.
 #[derive(Debug)]
 pub(super) struct Taken {
-    pub(super) group: Arc<str>,
     pub(super) partition: u32,
     /// Number of receivers.
     pub(super) receivers: usize,
@@ -193,21 +215,10 @@ impl Groups {
         }
     }
 
-    pub(super) fn taken(&self) -> Vec<Taken> {
+    /// Of every group, by name ignoring case.
+    pub(super) fn taken(&self) -> Vec<TakenIn> {
         let groups = self.declared.iter().flat_map(BTreeMap::values);
-        let taken = |(group, (partition, seats)): (&Group, (&u32, &Seats))| {
-            let position = seats.0.iter().map(|seat| seat.position()).max()?;
-            Some(Taken {
-                group: group.name.clone(),
-                partition: *partition,
-                receivers: seats.0.len(),
-                position,
-            })
-        };
-        groups
-            .flat_map(|group| group.seats.iter().map(move |seats| (group, seats)))
-            .filter_map(taken)
-            .collect()
+        groups.map(Group::taken).collect()
     }
 }
 

@@ -9,10 +9,11 @@ use model::{Timestamp, Uid};
 use parking_lot::Mutex;
 use storage::StreamId;
 
-use super::consumer_group::{Groups, Taken};
+use super::consumer_group::{Groups, TakenIn};
 use super::partition::{Cell, End, Partition, Rules, State};
 use super::partition_key::partition_of;
 use super::reader::Received;
+use super::reading::{self, ConsumerGroup};
 use super::shared::Shared;
 use crate::Error;
 use crate::configuration::HubConfig;
@@ -69,6 +70,11 @@ impl Hub {
     /// Whether there is a consumer group of that name, ignoring case.
     pub fn consumer_group(&self, name: &str) -> bool {
         self.state.groups.lock().has(name)
+    }
+
+    /// All consumer groups, by name, with who reads what in them at the moment.
+    pub fn consumer_groups(&self) -> Vec<ConsumerGroup> {
+        reading::consumer_groups(&self.state)
     }
 }
 
@@ -233,7 +239,7 @@ impl HubState {
         self.cells.load().iter().map(|cell| cell.stream).collect()
     }
 
-    pub(super) fn taken(&self) -> Vec<Taken> {
+    pub(super) fn taken(&self) -> Vec<TakenIn> {
         self.groups.lock().taken()
     }
 }

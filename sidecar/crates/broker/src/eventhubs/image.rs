@@ -232,3 +232,6 @@ impl HubImage {
         Ok(hub)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 //! What `/metrics` shows of hubs.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -10,6 +9,7 @@ use runtime::metrics::Registry;
 
 use super::hub::HubState;
 use super::hubs::Hubs;
+use super::reading::consumer_groups;
 
 /// Entities with series of their own; the rest is summed up as `_other`. Of those that appear, the first by name are
 /// shown.
@@ -74,7 +74,11 @@ const PER_HUB: [(&str, &str, MetricType, Read); 7] = [
         "receivers",
         "Receivers that are connected to a hub",
         MetricType::Gauge,
-        |hub| hub.taken().iter().map(|taken| taken.receivers as u64).sum(),
+        |hub| {
+            let groups = hub.taken();
+            let places = groups.iter().flat_map(|group| &group.places);
+            places.map(|taken| taken.receivers as u64).sum()
+        },
     ),
 ];
 
@@ -129,13 +133,15 @@ impl EncodeMetric for Lag {
         let routes = self.hubs.upgrade().map(|hubs| hubs.routes()).unwrap_or_default();
         let (mut shown, mut other) = (0, None);
         for route in &routes {
-            for (group, lag) in lags(&route.hub) {
+            let groups = consumer_groups(&route.hub).into_iter();
+            for group in groups.filter(|group| !group.readings.is_empty()) {
+                let lag = group.lag();
                 if shown == ENTITIES_MAX {
                     *other.get_or_insert(0) += lag;
                     continue;
                 }
                 shown += 1;
-                let labels = [("hub", &*route.name), ("consumer_group", &*group)];
+                let labels = [("hub", &*route.name), ("consumer_group", &*group.name)];
                 write(&mut encoder, MetricType::Gauge, &labels, lag)?;
             }
         }
@@ -146,22 +152,6 @@ impl EncodeMetric for Lag {
     fn metric_type(&self) -> MetricType {
         MetricType::Gauge
     }
-}
-
-/// By consumer group, over the partitions that somebody reads.
-fn lags(hub: &HubState) -> BTreeMap<Arc<str>, u64> {
-    let mut lags = BTreeMap::new();
-    let cells = hub.cells.load();
-    for taken in hub.taken() {
-        let Some(cell) = cells.get(taken.partition as usize) else {
-            continue;
-        };
-        let state = cell.state();
-        let position = taken.position.max(state.begin().sequence);
-        let lag = state.durable().sequence.saturating_sub(position);
-        *lags.entry(taken.group).or_insert(0) += lag;
-    }
-    lags
 }
 
 fn write(

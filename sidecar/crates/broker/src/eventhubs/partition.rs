@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 pub(super) use self::state::{Assigned, Assignment, End, Fetch, Rules, State};
 pub(super) use self::tail::Payload;
 use super::error::{AppendError, ReceiveError};
+use super::follower::{self, Follower};
 use super::hub::HubState;
 use super::journal::Step;
 use super::position::StartPosition;
@@ -278,6 +279,14 @@ impl Partition {
         Receiver::connect(&self.hub, &self.cell, group, start, options)
     }
 
+    /// Somebody who watches from a position on, without a place in a consumer group.
+    ///
+    /// # Errors
+    /// NotFound, OffsetBeyondEnd, SequenceBeyondEnd, Closed.
+    pub fn follow(&self, _permit: &Permit<Listen>, start: StartPosition) -> Result<Follower, ReceiveError> {
+        Follower::start(&self.hub, &self.cell, start)
+    }
+
     /// At most `events_max` events from a position on, without taking a place in a consumer group and without waiting.
     /// Fewer if they are long: there are no more only when none is returned.
     ///
@@ -292,10 +301,7 @@ impl Partition {
         start: StartPosition,
         events_max: usize,
     ) -> Result<Vec<Received>, ReceiveError> {
-        self.hub.check_declared().map_err(|error| match error {
-            Error::Closed => ReceiveError::Closed,
-            _ => ReceiveError::NotFound,
-        })?;
+        follower::check_declared(&self.hub)?;
         let mut reader = Reader::new(&self.hub.shared, &self.cell, start)?;
         let read = reader.read(events_max, READ_BYTES_MAX).await;
         read.map_err(|_| ReceiveError::Unavailable)

@@ -1,12 +1,13 @@
 //! Reading a partition from some place on.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{ByteCount, Timestamp};
 
-use super::error::ReceiveError;
+use super::error::{ReceiveError, ReceiverError};
 use super::partition::{Cell, Fetch, Payload};
 use super::position::{Cursor, From, StartPosition};
 use super::record::{Event, Events};
@@ -65,6 +66,42 @@ impl Reader {
             From::Sequence(first) => first,
             From::Offset(_) | From::Time(_) => 0,
         }
+    }
+
+    /// As [`Reader::read`], but waits for an event. `check` says whether it may (still) have one; whoever changes the answer
+    /// wakes the partition's readers.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: events that were not returned are returned by the next call.
+    pub(super) async fn next(
+        &mut self,
+        events_max: usize,
+        bytes_max: ByteCount,
+        check: impl Fn() -> Result<(), ReceiverError>,
+    ) -> Result<Vec<Received>, ReceiverError> {
+        let cell = self.cell.clone();
+        let mut events = self.at_hand(events_max, bytes_max, &check).await?;
+        while events.is_empty() {
+            let mut changed = pin!(cell.changed.notified());
+            // From here on no change is missed, so look once more.
+            changed.as_mut().enable();
+            events = self.at_hand(events_max, bytes_max, &check).await?;
+            if events.is_empty() {
+                changed.await;
+            }
+        }
+        Ok(events)
+    }
+
+    async fn at_hand(
+        &mut self,
+        events_max: usize,
+        bytes_max: ByteCount,
+        check: &impl Fn() -> Result<(), ReceiverError>,
+    ) -> Result<Vec<Received>, ReceiverError> {
+        check()?;
+        let read = self.read(events_max, bytes_max).await;
+        read.map_err(|_| ReceiverError::Unavailable)
     }
 
     /// The next events, as long as there are any, at most `events_max` and `bytes_max`, but one at least.

@@ -69,41 +69,14 @@ impl Receiver {
         events_max: usize,
         bytes_max: ByteCount,
     ) -> Result<Vec<Received>, ReceiverError> {
-        let cell = self.reader.cell.clone();
-        let mut events = self.at_hand(events_max, bytes_max).await?;
-        while events.is_empty() {
-            let mut changed = pin!(cell.changed.notified());
-            // From here on no change is missed, so look once more.
-            changed.as_mut().enable();
-            events = self.at_hand(events_max, bytes_max).await?;
-            if events.is_empty() {
-                changed.await;
-            }
-        }
+        let (hub, seat) = (&self.hub, &self.seat);
+        let events = self
+            .reader
+            .next(events_max, bytes_max, || check(hub, seat))
+            .await?;
+        self.seat.moved(self.reader.position());
+        self.hub.counts.went_out(&events);
         Ok(events)
-    }
-
-    async fn at_hand(
-        &mut self,
-        events_max: usize,
-        bytes_max: ByteCount,
-    ) -> Result<Vec<Received>, ReceiverError> {
-        self.check()?;
-        let read = self.reader.read(events_max, bytes_max).await;
-        let events = read.map_err(|_| ReceiverError::Unavailable)?;
-        if !events.is_empty() {
-            self.seat.moved(self.reader.position());
-            self.hub.counts.went_out(&events);
-        }
-        Ok(events)
-    }
-
-    fn check(&self) -> Result<(), ReceiverError> {
-        match self.seat.ended() {
-            Some(reason) => Err(reason.clone()),
-            None if self.hub.shared.is_stopping() => Err(ReceiverError::Closed),
-            None => Ok(()),
-        }
     }
 
     /// Resolves when it gets no more events, with the reason: for whoever has no use for events at the moment.
@@ -114,7 +87,7 @@ impl Receiver {
         loop {
             let mut changed = pin!(self.reader.cell.changed.notified());
             changed.as_mut().enable();
-            if let Err(reason) = self.check() {
+            if let Err(reason) = check(&self.hub, &self.seat) {
                 return reason;
             }
             changed.await;
@@ -132,5 +105,13 @@ impl Drop for Receiver {
         let cell = &self.reader.cell;
         self.hub.groups.lock().leave(&self.group, cell.index, &self.seat);
         cell.state().receiver_went();
+    }
+}
+
+fn check(hub: &HubState, seat: &Seat) -> Result<(), ReceiverError> {
+    match seat.ended() {
+        Some(reason) => Err(reason.clone()),
+        None if hub.shared.is_stopping() => Err(ReceiverError::Closed),
+        None => Ok(()),
     }
 }

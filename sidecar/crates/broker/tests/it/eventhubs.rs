@@ -1,7 +1,10 @@
 //! Hubs.
 
 mod crash;
+mod durability;
 mod events;
+mod followers;
+mod gate;
 mod lifecycle;
 mod model;
 mod positions;

@@ -96,7 +96,8 @@ impl Refusal {
     pub(crate) fn no_route() -> Self {
         Self::not_found(
             "No such path. Publish with POST /topics/{topic}:publish; receive with POST \
-             /topics/{topic}/eventsubscriptions/{subscription}:receive (also acknowledge, release, reject, renewLock)",
+             /topics/{topic}/eventsubscriptions/{subscription}:receive (also acknowledge, release, reject, renewLock); \
+             send to an event hub with POST /{hub}/messages",
         )
     }
 
@@ -180,6 +181,13 @@ impl Refusal {
             "The scheme of the Authorization header is unknown. Use Authorization: SharedAccessKey KEY, \
              or SharedAccessSignature TOKEN",
         )
+    }
+
+    /// There is no room for events; `fix` is what helps.
+    pub(crate) fn full(reason: &str, fix: &str) -> Self {
+        let message = format!("The storage is full: {reason}. {fix}");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "QuotaExceeded", message)
+            .with(Extra::RetryAfter(QUOTA_RETRY))
     }
 
     pub(crate) fn internal() -> Self {
@@ -279,14 +287,10 @@ impl From<broker::Error> for Refusal {
         match error {
             // Whoever knows the name says so before it comes to this.
             E::NotFound => Self::not_found("The topic or event subscription is not found"),
-            E::Full { reason } => {
-                let message = format!(
-                    "The storage is full: {reason}. Let consumers acknowledge events, purge what nobody needs, \
-                     or enlarge the Namespace's storage"
-                );
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "QuotaExceeded", message)
-                    .with(Extra::RetryAfter(QUOTA_RETRY))
-            }
+            E::Full { reason } => Self::full(
+                &reason,
+                "Let consumers acknowledge events, purge what nobody needs, or enlarge the Namespace's storage",
+            ),
             E::Busy { retry_after } => Self::busy(
                 "Too many requests wait at this moment. Try again later",
                 retry_after,

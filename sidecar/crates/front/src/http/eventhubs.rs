@@ -71,6 +71,10 @@ async fn send(call: &mut Call<'_>, route: &Route<'_>) -> Result<(), Refusal> {
         Err(Rejected::Append(broker::AppendError::Refused(broker::Error::NotFound))) => {
             Err(hub_not_found(&route.hub))
         }
+        Err(Rejected::Append(broker::AppendError::Refused(broker::Error::Full { reason }))) => {
+            let fix = "Shorten the hub's messageRetention, or enlarge the Namespace's storage";
+            Err(Refusal::full(&reason, fix))
+        }
         Err(Rejected::Append(broker::AppendError::Refused(error))) => Err(Refusal::from(error)),
         // Over HTTP nobody is an idempotent producer.
         Err(Rejected::Append(_)) => Err(Refusal::internal()),

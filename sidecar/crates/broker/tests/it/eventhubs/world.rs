@@ -11,8 +11,10 @@ use runtime::metrics::Registry;
 use runtime::{Clock, TaskScope};
 use storage::embedded::{self, Options};
 use storage::memory::Store;
-use storage::shadow::{ShadowDisk, Survivors};
+use storage::shadow::Survivors;
 use storage::{Log, Replay, Table};
+
+use super::gate::GatedDisk;
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
@@ -25,7 +27,7 @@ pub(super) const MUCH: ByteCount = ByteCount::mib(1);
 #[derive(Clone)]
 pub(super) enum Ground {
     Memory(Store),
-    Embedded(ShadowDisk, Options),
+    Embedded(GatedDisk, Options),
 }
 
 impl Ground {
@@ -34,8 +36,8 @@ impl Ground {
     }
 
     pub(super) fn embedded(capacity: ByteCount) -> Self {
-        let disk = ShadowDisk::default();
-        disk.record();
+        let disk = GatedDisk::default();
+        disk.shadow.record();
         let options = Options {
             capacity,
             ..Options::default()
@@ -54,9 +56,9 @@ impl Ground {
             // Everything is durable at once.
             Self::Memory(store) => Self::Memory(store.clone()),
             Self::Embedded(disk, options) => {
-                let image = disk.image(disk.now(), survivors);
+                let image = disk.shadow.image(disk.shadow.now(), survivors);
                 image.record();
-                Self::Embedded(image, options.clone())
+                Self::Embedded(GatedDisk::over(image), options.clone())
             }
         }
     }
@@ -171,6 +173,14 @@ impl World {
         F::Output: Send + 'static,
     {
         self.storage.spawn("test", future)
+    }
+
+    /// Of an embedded log.
+    pub(super) fn disk(&self) -> &GatedDisk {
+        match &self.ground {
+            Ground::Embedded(disk, _) => disk,
+            Ground::Memory(_) => panic!("there is no disk"),
+        }
     }
 
     pub(super) fn hub(&self) -> Hub {

@@ -62,7 +62,9 @@ struct Standing {
 struct Group {
     name: String,
     receivers: usize,
-    lag: u64,
+    /// Nobody knows it of those that are away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag: Option<u64>,
     partitions: Vec<Reading>,
 }
 
@@ -132,7 +134,7 @@ impl Group {
         Self {
             name: String::from(&*group.name),
             receivers: group.receivers(),
-            lag: group.lag(),
+            lag: (group.receivers() > 0).then(|| group.lag()),
             partitions: group.readings.iter().map(reading).collect(),
         }
     }

@@ -56,6 +56,8 @@ const FOREIGN_BEGINNINGS: [&str; 9] = [
 #[serde(rename_all = "PascalCase", default)]
 struct BrokerProperties {
     partition_key: Option<String>,
+    /// Of an item, which has no headers.
+    content_type: Option<String>,
 }
 
 /// One of several events.
@@ -90,11 +92,8 @@ fn single(headers: &HeaderMap, content_type: Option<&str>, body: &Bytes) -> Resu
     };
     let application_properties = headers.iter().filter(|(name, _)| !is_foreign(name));
     Ok(Message {
-        message_annotations: partition_key(properties),
-        properties: content_type.map(|content_type| Properties {
-            content_type: Some(Symbol::from(content_type.to_owned())),
-            ..Properties::default()
-        }),
+        message_annotations: partition_key(&properties),
+        properties: content_type.map(typed).transpose()?,
         application_properties: application_properties
             .filter_map(|(name, value)| {
                 Some((
@@ -138,8 +137,10 @@ impl Item {
             let value = value_of(&name, value)?;
             application_properties.push((name, value));
         }
+        let properties = self.broker_properties.content_type.as_deref().map(typed);
         Ok(Message {
-            message_annotations: partition_key(self.broker_properties),
+            message_annotations: partition_key(&self.broker_properties),
+            properties: properties.transpose()?,
             application_properties,
             body: Body::Data(vec![self.body.into()]),
             ..Message::default()
@@ -163,12 +164,24 @@ fn value_of(name: &str, value: serde_json::Value) -> Result<Value, Refusal> {
     })
 }
 
-fn partition_key(properties: BrokerProperties) -> Vec<(Value, Value)> {
-    let key = properties.partition_key.into_iter();
+fn typed(content_type: &str) -> Result<Properties, Refusal> {
+    if !content_type.is_ascii() {
+        return Err(Refusal::bad_request(format!(
+            "the content type '{content_type}' must be ASCII"
+        )));
+    }
+    Ok(Properties {
+        content_type: Some(Symbol::from(content_type.to_owned())),
+        ..Properties::default()
+    })
+}
+
+fn partition_key(properties: &BrokerProperties) -> Vec<(Value, Value)> {
+    let key = properties.partition_key.iter();
     key.map(|key| {
         (
             Value::Symbol(Symbol::from_static(PARTITION_KEY)),
-            Value::String(key),
+            Value::String(key.clone()),
         )
     })
     .collect()
@@ -226,7 +239,7 @@ mod tests {
             "application/vnd.microsoft.servicebus.json; charset=utf-8",
         )]);
         let body = br#"[{"Body":"one","UserProperties":{"a":1,"b":"x","c":true,"d":1.5}},
-            {"Body":"two","BrokerProperties":{"PartitionKey":"k"}}]"#;
+            {"Body":"two","BrokerProperties":{"PartitionKey":"k","ContentType":"text/plain"}}]"#;
         let (format, message) = read(&headers, &Bytes::from_static(body)).unwrap();
         assert_eq!(format, BATCH_FORMAT);
         let batch = Batch::read(&message).unwrap();
@@ -241,6 +254,9 @@ mod tests {
             messages[1].message_annotation(PARTITION_KEY),
             Some(&Value::String("k".into()))
         );
+        assert_eq!(messages[0].properties, None);
+        let properties = messages[1].properties.clone().unwrap();
+        assert_eq!(properties.content_type.unwrap(), "text/plain");
     }
 
     #[test]
@@ -251,6 +267,7 @@ mod tests {
             "{}",
             r#"[{"UserProperties":{}}]"#,
             r#"[{"Body":"x","UserProperties":{"a":[1]}}]"#,
+            r#"[{"Body":"x","BrokerProperties":{"ContentType":"é"}}]"#,
         ] {
             assert!(
                 read(&several, &Bytes::from_static(body.as_bytes())).is_err(),

@@ -47,7 +47,7 @@ fn lines_of(watched: Vec<Watched>) -> impl Stream<Item = Bytes> + Send {
     let waiting: FuturesUnordered<_> = watched.into_iter().map(Watched::next).collect();
     stream::unfold(waiting, async |mut waiting| {
         let (mut watched, outcome) = waiting.next().await?;
-        let lines = watched.lines(&outcome.ok()?);
+        let lines = watched.lines.of(&outcome.ok()?);
         waiting.push(watched.next());
         Some((lines, waiting))
     })
@@ -55,17 +55,17 @@ fn lines_of(watched: Vec<Watched>) -> impl Stream<Item = Bytes> + Send {
 
 struct Watched {
     follower: Follower,
-    partition: String,
-    /// The number of the next event, once there was one.
-    next: Option<u64>,
+    lines: Lines,
 }
 
 impl Watched {
     fn begin(partition: &Partition, permit: &Permit<Listen>) -> Result<Self, ReceiveError> {
         Ok(Self {
             follower: partition.follow(permit, StartPosition::Latest)?,
-            partition: partition.id().to_string(),
-            next: None,
+            lines: Lines {
+                partition: partition.id().to_string(),
+                next: None,
+            },
         })
     }
 
@@ -73,8 +73,17 @@ impl Watched {
         let outcome = self.follower.next(READ_EVENTS, READ_BYTES).await;
         (self, outcome)
     }
+}
 
-    fn lines(&mut self, events: &[Received]) -> Bytes {
+/// How the events of a partition are written.
+struct Lines {
+    partition: String,
+    /// The number of the next event, once there was one.
+    next: Option<u64>,
+}
+
+impl Lines {
+    fn of(&mut self, events: &[Received]) -> Bytes {
         let mut lines = Vec::new();
         for received in events {
             let missed = self.next.map_or(0, |next| received.sequence.saturating_sub(next));
@@ -88,5 +97,46 @@ impl Watched {
             lines.push(b'\n');
         }
         Bytes::from(lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+
+    use super::*;
+
+    fn received(sequence: u64) -> Received {
+        Received {
+            sequence,
+            offset: sequence,
+            enqueued_time: Timestamp::default(),
+            event: Bytes::new(),
+        }
+    }
+
+    #[test]
+    fn events_that_went_before_they_were_read_are_counted() {
+        let mut lines = Lines {
+            partition: "3".to_owned(),
+            next: None,
+        };
+        let mut numbers = |events: &[Received]| {
+            let lines = lines.of(events);
+            let lines = std::str::from_utf8(&lines).unwrap().lines();
+            let number = |line: &str| {
+                let line: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert_eq!(line["partition"], "3");
+                (line["sequenceNumber"].as_u64(), line["missed"].as_u64())
+            };
+            lines.map(number).collect::<Vec<_>>()
+        };
+        let event = |sequence| (Some(sequence), None);
+        assert_eq!(numbers(&[received(5), received(6)]), [event(5), event(6)]);
+        assert_eq!(
+            numbers(&[received(7), received(10)]),
+            [event(7), (None, Some(2)), event(10)]
+        );
+        assert_eq!(numbers(&[received(12)]), [(None, Some(1)), event(12)]);
     }
 }
