@@ -59,7 +59,7 @@ impl Keeper {
     /// Until the scope is cancelled or nobody holds the broker any more.
     pub(super) async fn run(mut self, scope: TaskScope) {
         loop {
-            let deadlines = [self.tend_at, self.snapshots.deadline()];
+            let deadlines = [self.tend_at, self.snapshot_at()];
             let deadline = deadlines.into_iter().flatten().min();
             let now = self.shared.clock.now();
             tokio::select! {
@@ -81,11 +81,18 @@ impl Keeper {
             let now = self.shared.clock.now();
             if self.tend_at.is_some_and(|time| time <= now) {
                 self.tended_at = now;
-                self.tend_at = self.hubs.tend(now);
+                // What is overdue and cannot go yet must not be looked at over and over.
+                self.tend_at = self.hubs.tend(now).map(|time| time.max(now + PAUSE));
             }
             self.snapshot(now);
         }
         self.stop().await;
+    }
+
+    /// When a snapshot is due, if there are any.
+    fn snapshot_at(&self) -> Option<Timestamp> {
+        let is_first_stored = *self.hubs.first.borrow() == First::Stored;
+        self.snapshots.deadline().filter(|_| is_first_stored)
     }
 
     /// Something was appended or configured, which may have made something overdue.

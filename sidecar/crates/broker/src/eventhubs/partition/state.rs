@@ -366,7 +366,12 @@ impl State {
             .into_iter()
             .chain([by_time])
             .max_by_key(|mark| mark.record)?;
-        (wanted.record > begin.record && wanted.record <= self.durable.record).then_some(wanted)
+        let wanted = if wanted.record > self.durable.record {
+            self.index.find(|mark| mark.record > self.durable.record)?
+        } else {
+            wanted
+        };
+        (wanted.record > begin.record).then_some(wanted)
     }
 
     /// When [`State::overdue`] has something to say at the earliest, if nothing is appended.

@@ -200,6 +200,20 @@ fn a_partition_that_is_too_large_loses_its_oldest_events_but_never_the_newest() 
 }
 
 #[test]
+fn what_is_not_durable_does_not_go_and_does_not_keep_the_rest() {
+    let mut fixture = Fixture::new(Some(8_000));
+    for _ in 0..20 {
+        fixture.append(&[1000]);
+    }
+    let events = [Bytes::from(vec![1; 1000])];
+    for _ in 0..20 {
+        fixture.state.assign(&events, None, fixture.now).unwrap();
+    }
+    let begin = fixture.state.overdue(fixture.now).unwrap();
+    assert_eq!(begin.record, 20);
+}
+
+#[test]
 fn a_snapshot_and_what_the_log_adds_give_the_state_back() {
     let mut fixture = Fixture::new(None);
     for _ in 0..5 {
