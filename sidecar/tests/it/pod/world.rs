@@ -171,6 +171,8 @@ impl Pod {
             .args(["--kubeconfig".into(), folder("kubeconfig")])
             .args(["--https-port", &https.port().to_string()])
             .args(["--http-port", &http.port().to_string()])
+            // Any: nobody of these tests goes there.
+            .args(["--amqps-port", "0", "--amqp-port", "0"])
             .args(["--operations-port", &operations.port().to_string()])
             .args(more)
             .env_remove("WEFT_LOG")
