@@ -4,6 +4,7 @@
 use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
     sync::Mutex,
@@ -89,6 +90,8 @@ pub(crate) fn node_modules(name: &str, sources: &Path) -> anyhow::Result<PathBuf
 pub(crate) fn beside_modules(folder: &Path, program: &Path) -> anyhow::Result<tempfile::TempPath> {
     let mut copy = tempfile::Builder::new()
         .suffix(".mjs")
+        // For the user of a pod, too.
+        .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(folder)
         .context("create the copy")?;
     let mut text = fs::File::open(program).with_context(|| format!("open {}", program.display()))?;

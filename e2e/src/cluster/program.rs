@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    process::Command,
     sync::OnceLock,
     time::Duration,
 };
@@ -13,7 +14,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 
 use super::{command, images, space::Space, wait};
-use crate::{clients::Sdk, toolbox};
+use crate::{clients::Sdk, eventhubs, toolbox};
 
 /// Where Linux keeps programs and what they are linked with.
 const SYSTEM: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc/alternatives"];
@@ -80,6 +81,25 @@ impl<'a> Program<'a> {
         self.command
             .extend(arguments.iter().map(|argument| (*argument).to_owned()));
         Ok(self)
+    }
+
+    /// Waits to be used by [`Client::in_pod`](crate::eventhubs::Client::in_pod): connected to a Namespace as its documentation
+    /// says, trust included, with the settings of one hub.
+    ///
+    /// # Errors
+    /// When a program cannot be made ready on this machine.
+    pub fn eventhubs(mut self, sdks: &[eventhubs::Sdk], namespace: &str, hub: &str) -> anyhow::Result<Self> {
+        for sdk in sdks {
+            self.mounts.extend(eventhubs::parts(*sdk)?);
+        }
+        let trust = format!("/var/run/weft/{namespace}");
+        let java = format!("-Djavax.net.ssl.trustStore={trust}/bundle.p12");
+        Ok(self
+            .command(["sleep", "infinity"])
+            .connected_to(namespace)
+            .variables_of(&format!("hub.{hub}-connection"))
+            .variable("PYTHONPATH", trust)
+            .variable("JAVA_TOOL_OPTIONS", java))
     }
 
     /// Mounts a folder or file of this machine at its own path, read-only.
@@ -200,6 +220,25 @@ impl Running<'_> {
     /// What it has said so far.
     pub fn log(&self) -> anyhow::Result<String> {
         self.space.cluster().pod_log(self.space.name(), &self.name)
+    }
+
+    /// A command in its container, with this process's stdin and stdout.
+    ///
+    /// # Errors
+    /// When there is no kubectl.
+    pub fn exec(&self, words: &[&str]) -> anyhow::Result<Command> {
+        let begin = ["exec", "--stdin", &self.name, "--"];
+        self.space
+            .kubectl_command(begin.into_iter().chain(words.iter().copied()))
+    }
+
+    /// Waits until it runs.
+    pub fn wait_until_it_runs(&self, deadline: Duration) -> anyhow::Result<()> {
+        wait::until(&format!("{} to run", self.name), deadline, || {
+            let phase = phase(&self.space.get(&self.name)?);
+            ensure!(phase == "Running", "it is {phase}");
+            Ok(())
+        })
     }
 
     /// Waits until its log holds a text.

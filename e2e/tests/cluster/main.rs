@@ -11,6 +11,7 @@
 mod crash;
 mod data;
 mod deletion;
+mod eventhubs;
 mod faults;
 mod fixture;
 mod harness;

@@ -7,6 +7,7 @@
     reason = "these tests stand outside the product: they use threads and the real clock"
 )]
 
+mod amqp;
 mod crash;
 mod curl;
 mod dead_letters;

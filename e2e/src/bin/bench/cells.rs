@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 mod empty;
+mod eventhubs;
 mod filters;
 mod log;
 mod memory;
@@ -19,7 +20,11 @@ use crate::{requests, table::Row};
 type Cell = fn() -> anyhow::Result<Vec<Row>>;
 
 /// Name on the command line, and what it does.
-pub(crate) const ALL: &[(&str, Cell)] = &[
+pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Cell)> {
+    EVENT_GRID.iter().chain(eventhubs::ALL)
+}
+
+const EVENT_GRID: &[(&str, Cell)] = &[
     ("publish", publish::run),
     ("round-trip", round_trip::run),
     ("single", single::run),

@@ -1,5 +1,5 @@
 //! `cargo run --release -p e2e --bin bench [CELL…]`: measures the product and its peers and prints a Markdown table.
-//! `cluster` runs every cell that needs a Kubernetes cluster.
+//! `eventhubs` runs every cell of Event Hubs, `cluster` every one that needs a Kubernetes cluster.
 //!
 //! A cell takes five to ten seconds. Beside each stand the p50 of an fsync probe taken just before it, because a disk
 //! differs from minute to minute, and the server's CPU per event, because the loader runs on the same cores.
@@ -9,15 +9,21 @@
     reason = "a benchmark is a main: it reads its arguments and the real clock"
 )]
 
+mod amqp_load;
 mod bare;
+mod bare_file;
 mod cells;
+mod copies;
 mod group_commit;
 mod load;
 mod measure;
 mod peers;
 mod probe;
 mod requests;
+mod running;
+mod side_by_side;
 mod table;
+mod tally;
 
 use std::process::Command;
 
@@ -44,10 +50,13 @@ impl Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [role, port, file] = arguments.as_slice()
-        && role == bare::ROLE
-    {
-        return bare::serve(port.parse().context("parse the port")?, file.as_ref());
+    if let [role, port, file] = arguments.as_slice() {
+        let port = || port.parse().context("parse the port");
+        match role.as_str() {
+            bare::ROLE => return bare::serve(port()?, file.as_ref()),
+            bare_file::ROLE => return bare_file::serve(port()?, file.as_ref()),
+            _ => {}
+        }
     }
     let arguments = Arguments::parse();
     e2e::procfs::raise_open_files_limit()?;
@@ -63,10 +72,7 @@ fn main() -> anyhow::Result<()> {
 
 /// The cells over `weft dev`.
 fn local(arguments: &Arguments, table: &mut Table) -> anyhow::Result<()> {
-    let wanted: Vec<_> = cells::ALL
-        .iter()
-        .filter(|(name, _)| arguments.want(name))
-        .collect();
+    let wanted: Vec<_> = cells::all().filter(|(name, _)| arguments.want(name)).collect();
     if wanted.is_empty() {
         return Ok(());
     }
