@@ -15,6 +15,8 @@ use crate::performative::{Open, SaslCode, SaslInit, SaslMechanisms, SaslOutcome}
 /// Part 5, 5.3.1 allows 512 bytes; a little more lets somebody in with a long key.
 const SASL_FRAME_MAX: u32 = 4096;
 
+const ANONYMOUS: &str = "ANONYMOUS";
+
 impl Connection {
     /// Takes the next whole thing off the input. Returns whether there was one.
     pub(super) fn read_next(&mut self, input: &mut BytesMut) -> Result<bool, Fault> {
@@ -31,12 +33,19 @@ impl Connection {
         }
     }
 
-    /// Part 2, 2.2: whoever does not begin as we want hears how we want it, and that is all.
+    /// Part 2, 2.2: whoever does not begin as we want hears how we want it, and that is all. Where `ANONYMOUS` is offered
+    /// the security layer may be left out, which says the same: a client with nothing but a token does so.
     fn read_header(&mut self, input: &mut BytesMut, wanted: ProtocolHeader) -> Result<bool, Fault> {
         let header = match ProtocolHeader::read(input) {
             Ok(None) => return Ok(false),
             Ok(Some(header)) => Some(header),
             Err(_) => None,
+        };
+        let wanted = match header {
+            Some(ProtocolHeader::Amqp) if self.config.mechanisms.iter().any(|it| *it == ANONYMOUS) => {
+                ProtocolHeader::Amqp
+            }
+            _ => wanted,
         };
         self.output.extend_from_slice(&wanted.bytes());
         match (wanted, header == Some(wanted)) {

@@ -113,16 +113,29 @@ fn a_mechanism_that_was_not_offered_is_refused_without_asking_anybody() {
 
 #[test]
 fn whoever_begins_with_something_else_than_sasl_hears_how_to_begin() {
-    for greeting in [
-        &ProtocolHeader::Amqp.bytes()[..],
-        &ProtocolHeader::Tls.bytes(),
-        b"GET / HTTP/1.1\r\n",
-    ] {
+    for greeting in [&ProtocolHeader::Tls.bytes()[..], b"GET / HTTP/1.1\r\n"] {
         let mut peer = Peer::new(config());
         peer.says_bytes(greeting);
         assert_eq!(peer.hears(), [Heard::Header(ProtocolHeader::Sasl)]);
         assert!(peer.server.is_closed());
     }
+}
+
+#[test]
+fn sasl_may_be_left_out_where_anybody_may_come_in() {
+    let mut peer = Peer::new(config());
+    peer.says_bytes(&ProtocolHeader::Amqp.bytes());
+    assert_eq!(peer.hears(), [Heard::Header(ProtocolHeader::Amqp)]);
+    peer.says(0, open());
+    assert!(matches!(peer.event(), Some(Event::Opened { .. })));
+    let strict = Config {
+        mechanisms: vec![Symbol::from_static("PLAIN")],
+        ..config()
+    };
+    let mut peer = Peer::new(strict);
+    peer.says_bytes(&ProtocolHeader::Amqp.bytes());
+    assert_eq!(peer.hears(), [Heard::Header(ProtocolHeader::Sasl)]);
+    assert!(peer.server.is_closed());
 }
 
 #[test]
