@@ -5,7 +5,8 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 HELM_VERSION := v4.3.1
 HELM := $(CACHE)/helm-$(HELM_VERSION)/bin/helm
-NATIVE_TOOLS := cc cmake curl python3 node npm
+# Go, Java and Maven build programs on Event Hubs' SDKs, and Go also Helm.
+NATIVE_TOOLS := cc cmake curl python3 node npm go java javac mvn
 # For a cluster on this machine: its nodes are namespaces, its network is a bridge.
 CLUSTER_TOOLS := ip mount nft nsenter unshare
 
@@ -49,7 +50,7 @@ golden: helm
 chart: helm
 	$(CARGO) test -p charts
 
-## What cargo cannot bring: a C compiler and CMake for the TLS library, Python and Node for the SDK tests, curl.
+## What cargo cannot bring: a C compiler and CMake for the TLS library, what the programs on Azure's SDKs need, curl.
 tools:
 	@missing=""; for tool in $(NATIVE_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \

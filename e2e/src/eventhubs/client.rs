@@ -210,10 +210,11 @@ pub(crate) fn parts(sdk: Sdk) -> anyhow::Result<Vec<PathBuf>> {
         }
         // Its copy of the program lies beside the modules.
         Sdk::JavaScript => parts.extend(words.get(1).and_then(|file| file.parent()).map(Path::to_owned)),
-        Sdk::Java => parts.extend(
-            env::split_paths(words.get(4).context("a class path")?)
-                .filter_map(|path| path.parent().map(Path::to_owned)),
-        ),
+        Sdk::Java => {
+            let libraries = env::split_paths(words.get(4).context("a class path")?);
+            parts.extend(libraries.filter_map(|path| path.parent().map(Path::to_owned)));
+            parts.extend(tools::settings_of_java()?);
+        }
         Sdk::Go | Sdk::Rust => parts.extend(words.first().and_then(|file| file.parent()).map(Path::to_owned)),
     }
     parts.sort();

@@ -93,6 +93,15 @@ pub(super) fn home_of_python(interpreter: &Path) -> anyhow::Result<Option<PathBu
     Ok((!home.starts_with("/usr")).then_some(home))
 }
 
+/// Where the system keeps Java's settings, which its own folder links to.
+pub(super) fn settings_of_java() -> anyhow::Result<Vec<PathBuf>> {
+    let etc = fs::read_dir("/etc").context("list /etc")?;
+    let folders = etc
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("java"));
+    Ok(folders.map(|entry| entry.path()).collect())
+}
+
 /// A copy of the program beside its modules, where Node looks for them.
 pub(super) fn javascript() -> anyhow::Result<tempfile::TempPath> {
     let folder = toolbox::node_modules("javascript-eventhubs", &source_folder("javascript"))?;

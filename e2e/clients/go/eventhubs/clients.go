@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azeventhubs/v2"
@@ -38,7 +39,11 @@ func connection(r *request) string {
 	return os.Getenv("EVENT_HUB_CONNECTION_STR")
 }
 
+// The SDK wants no name beside a connection string that has one.
 func hub(r *request) string {
+	if strings.Contains(connection(r), "EntityPath=") {
+		return ""
+	}
 	if r.Hub != "" {
 		return r.Hub
 	}

@@ -42,7 +42,8 @@ function settings(request) {
       mode: RetryMode.Exponential,
       retryDelayInMs: 200,
       maxRetryDelayInMs: 1000,
-      timeoutInMs: 20000,
+      // A send that was under way when the connection broke waits for as long as this.
+      timeoutInMs: request.scenario.startsWith("stream") ? 1500 : 20000,
     },
     loadBalancingOptions: { strategy: "greedy", updateIntervalInMs: 500 },
   };

@@ -33,7 +33,7 @@ enum Outcome {
     Unsupported(&'static str),
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() {
     let input = Mutex::new(BufReader::new(stdin()).lines());
     let mut arguments = std::env::args().skip(1).peekable();

@@ -16,9 +16,10 @@ use e2e::{Weft, eventhubs::ConnectionString, manifests::Manifests};
 
 use super::Cell;
 use crate::{
-    amqp_load::{Message, Peer, Senders},
+    amqp_load::{EVENT_BYTES, Message, Peer, Senders},
     requests,
     table::Row,
+    tally::Tally,
 };
 
 /// Name on the command line, and what it does.
@@ -40,8 +41,8 @@ const PARTITIONS: u32 = 4;
 const ROUNDS: usize = 3;
 /// Of a round.
 const TIME: Duration = Duration::from_secs(3);
-/// Of the round before them, which is not counted: files are made, and virtual machines learn.
-const WARM: Duration = Duration::from_secs(4);
+/// Before a side's rounds, and not counted: files are made, virtual machines learn, and what is kept goes around.
+const WARM: Duration = Duration::from_secs(6);
 
 /// Connections of a loader.
 const CONNECTIONS: usize = 4;
@@ -82,6 +83,17 @@ fn peer(weft: &Weft) -> anyhow::Result<Peer> {
 fn senders(peer: &Peer, hub: &str, message: &Message, outstanding: usize) -> anyhow::Result<Senders> {
     let targets = vec![hub.to_owned(); CONNECTIONS];
     Senders::open(peer, &targets, message, outstanding / CONNECTIONS)
+}
+
+/// Sends until what is kept has been replaced once, or for [`WARM`]. Returns how many events.
+fn warm(mut send: impl FnMut(Duration) -> anyhow::Result<Tally>) -> anyhow::Result<u64> {
+    const STEP: Duration = Duration::from_secs(1);
+    let (mut events, mut time) = (0, Duration::ZERO);
+    while time < WARM && events * (EVENT_BYTES as u64) < 2 * KEPT_BYTES {
+        events += send(STEP)?.events;
+        time += STEP;
+    }
+    Ok(events)
 }
 
 /// So that nobody's unsynced writes slow down the next round of somebody else.

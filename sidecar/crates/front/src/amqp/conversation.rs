@@ -19,7 +19,7 @@ use futures_util::stream::FuturesUnordered;
 
 use self::attaching::Identified;
 use self::producing::{Acknowledgement, DELIVERIES_MAX, IN_FLIGHT_MAX, Incoming};
-use self::requesting::{Node, Replies};
+use self::requesting::{Node, Replies, Unsettled};
 use super::consumer::{Consumer, Fetched};
 use super::error::{Refusal, Tail};
 use super::grants::Grants;
@@ -39,6 +39,8 @@ pub(super) struct Conversation {
     /// Of the first acknowledgement.
     durable: Option<BoxFuture<'static, ()>>,
     in_flight: usize,
+    /// Requests, in the order in which they came.
+    unsettled: VecDeque<Unsettled>,
     fetches: FuturesUnordered<BoxFuture<'static, Fetched>>,
     /// Some consumer may want to be told that there is no more.
     is_draining: bool,
@@ -82,6 +84,7 @@ impl Conversation {
             acknowledgements: VecDeque::new(),
             durable: None,
             in_flight: 0,
+            unsettled: VecDeque::new(),
             fetches: FuturesUnordered::new(),
             is_draining: false,
             identifying: FuturesUnordered::new(),
@@ -109,7 +112,8 @@ impl Conversation {
 
     /// When [`Conversation::on_timeout`] wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.expires_at
+        let deadlines = [self.expires_at, self.settlement_due()];
+        deadlines.into_iter().flatten().min()
     }
 
     pub(super) fn on_event(&mut self, event: Event, machine: &mut Connection, now: Instant) {

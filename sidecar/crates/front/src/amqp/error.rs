@@ -3,11 +3,14 @@
 //! Descriptions end like Azure's, with a tracking id that finds the refusal in the log:
 //! `…. TrackingId:<guid>_G0, SystemTracker:<address>, Timestamp:<time>`. SDKs cut that tail off.
 
+use std::fmt::Display;
+
 use amqp::{Condition, Error, Symbol};
 use auth::Right;
-use broker::{AppendError, ReceiveError, ReceiverError};
+use broker::{AppendError, Partition, ReceiveError, ReceiverError};
 use model::{ByteCount, Timestamp};
 
+use super::selector::Unreadable;
 use crate::http::TrackingId;
 
 /// Conditions of Azure's own.
@@ -109,6 +112,30 @@ impl Refusal {
         )
     }
 
+    pub(super) fn start_unreadable(unreadable: Unreadable, partition: &Partition) -> Self {
+        let properties = partition.properties();
+        match unreadable {
+            Unreadable::Selector(reason) => Self::argument(reason),
+            Unreadable::Offset(offset) => Self::offset_invalid(&offset, properties.last_offset),
+            Unreadable::SequenceNumber(sequence) => {
+                Self::sequence_number_invalid(&sequence, properties.last_sequence)
+            }
+        }
+    }
+
+    fn offset_invalid(offset: &impl Display, last: Option<u64>) -> Self {
+        let last = last.map_or("-1".to_owned(), |last| last.to_string());
+        Self::argument(format!(
+            "The supplied offset '{offset}' is invalid. The last offset in the system is '{last}'."
+        ))
+    }
+
+    fn sequence_number_invalid(sequence: &impl Display, last: i64) -> Self {
+        Self::argument(format!(
+            "The supplied sequence number '{sequence}' is invalid. The last sequence number in the system is '{last}'."
+        ))
+    }
+
     pub(super) fn argument(reason: impl Into<String>) -> Self {
         Self::new(ARGUMENT_ERROR, reason)
     }
@@ -144,7 +171,7 @@ impl Refusal {
         )
     }
 
-    pub(super) fn undecodable(cause: &impl std::fmt::Display) -> Self {
+    pub(super) fn undecodable(cause: &impl Display) -> Self {
         Self::new(
             Condition::DECODE_ERROR,
             format!("The message is not a message of AMQP 1.0: {cause}."),
@@ -250,13 +277,10 @@ impl Refusal {
                      connectivity, or ensure all old epoch receivers are closed or disconnected."
                 ),
             ),
-            ReceiveError::OffsetBeyondEnd { offset, last } => Self::argument(format!(
-                "The supplied offset '{offset}' is invalid. The last offset in the system is '{}'.",
-                last.map_or("-1".to_owned(), |last| last.to_string())
-            )),
-            ReceiveError::SequenceBeyondEnd { sequence, last } => Self::argument(format!(
-                "The supplied sequence number '{sequence}' is invalid. The last sequence number in the system is '{last}'."
-            )),
+            ReceiveError::OffsetBeyondEnd { offset, last } => Self::offset_invalid(offset, *last),
+            ReceiveError::SequenceBeyondEnd { sequence, last } => {
+                Self::sequence_number_invalid(sequence, *last)
+            }
             ReceiveError::Unavailable => Self::unavailable(),
             ReceiveError::Closed => Self::stopping(),
         }

@@ -18,9 +18,16 @@ const OFFSET: &str = "amqp.annotation.x-opt-offset";
 const SEQUENCE_NUMBER: &str = "amqp.annotation.x-opt-sequence-number";
 const ENQUEUED_TIME: &str = "amqp.annotation.x-opt-enqueued-time";
 
-/// The selector is none that we know; what is wrong with it, in words for the user.
+/// Why a consumer does not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable(pub(super) String);
+pub(super) enum Unreadable {
+    /// The selector is none that we know; what is wrong with it, in words for the user.
+    Selector(String),
+    /// It compares the offset with something that is none.
+    Offset(String),
+    /// It compares the sequence number with something that is none.
+    SequenceNumber(String),
+}
 
 /// Where the filter of a source says to start; without a selector at the beginning.
 ///
@@ -31,12 +38,12 @@ pub(super) fn start(filter: &[(Symbol, Value)]) -> Result<StartPosition, Unreada
     for (name, value) in filter {
         if *name != FILTER {
             let reason = format!("The filter '{name}' is not supported; use '{FILTER}'.");
-            return Err(Unreadable(reason));
+            return Err(Unreadable::Selector(reason));
         }
         start = match text(value) {
             Some(text) => parse(text)?,
             None => {
-                return Err(Unreadable(format!(
+                return Err(Unreadable::Selector(format!(
                     "The value of the filter '{FILTER}' must be a string."
                 )));
             }
@@ -56,7 +63,7 @@ fn text(value: &Value) -> Option<&str> {
 
 fn parse(selector: &str) -> Result<StartPosition, Unreadable> {
     let bad = || {
-        Unreadable(format!(
+        Unreadable::Selector(format!(
             "The selector \"{selector}\" is invalid. It must compare {OFFSET}, {SEQUENCE_NUMBER} or {ENQUEUED_TIME} \
              with a value by > or >=."
         ))
@@ -68,12 +75,13 @@ fn parse(selector: &str) -> Result<StartPosition, Unreadable> {
     };
     let value = unquoted(value.trim()).ok_or_else(bad)?;
     match field.trim() {
-        OFFSET => offset(value, inclusive),
-        SEQUENCE_NUMBER => sequence_number(value, inclusive),
-        ENQUEUED_TIME => enqueued_time(value, inclusive),
-        _ => return Err(bad()),
+        OFFSET => offset(value, inclusive).ok_or_else(|| Unreadable::Offset(value.to_owned())),
+        SEQUENCE_NUMBER => {
+            sequence_number(value, inclusive).ok_or_else(|| Unreadable::SequenceNumber(value.to_owned()))
+        }
+        ENQUEUED_TIME => enqueued_time(value, inclusive).ok_or_else(bad),
+        _ => Err(bad()),
     }
-    .ok_or_else(bad)
 }
 
 /// Either both quotes are there or none.
@@ -168,14 +176,30 @@ mod tests {
             "amqp.annotation.x-opt-offset > ''",
             "amqp.annotation.x-opt-offset > '1",
             "amqp.annotation.x-opt-offset > 1'",
-            "amqp.annotation.x-opt-offset > 'first'",
-            "amqp.annotation.x-opt-offset > '99999999999999999999'",
             "amqp.annotation.x-opt-enqueued-time > '9223372036854775807'",
             "amqp.annotation.x-opt-partition-key > '1'",
-            "amqp.annotation.x-opt-offset > '1' AND amqp.annotation.x-opt-offset > '2'",
         ] {
-            assert!(parse(selector).unwrap_err().0.contains(selector), "{selector}");
+            let Err(Unreadable::Selector(reason)) = parse(selector) else {
+                panic!("{selector}");
+            };
+            assert!(reason.contains(selector), "{selector}");
         }
+    }
+
+    #[test]
+    fn a_value_that_is_none_is_named_by_itself() {
+        let offset = |value: &str| Err(Unreadable::Offset(value.to_owned()));
+        assert_eq!(parse("amqp.annotation.x-opt-offset > 'first'"), offset("first"));
+        assert_eq!(
+            parse("amqp.annotation.x-opt-offset > '99999999999999999999'"),
+            offset("99999999999999999999")
+        );
+        assert_eq!(
+            parse("amqp.annotation.x-opt-sequence-number >= '1.5'"),
+            Err(Unreadable::SequenceNumber("1.5".to_owned()))
+        );
+        let two = "amqp.annotation.x-opt-offset > '1' AND amqp.annotation.x-opt-offset > '2'";
+        assert!(parse(two).is_err());
     }
 
     #[test]

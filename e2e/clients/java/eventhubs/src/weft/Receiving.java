@@ -24,7 +24,7 @@ final class Receiving implements AutoCloseable {
     Receiving(Request request, EventPosition position, ReceiveOptions options) {
         client = request.client().buildAsyncConsumerClient();
         subscription = client.receiveFromPartition(request.text("partition_id"), position, options)
-            .subscribe(told::add, told::add);
+            .subscribe(told::add, told::add, () -> told.add(new IllegalStateException("the SDK has ended the stream")));
     }
 
     /** The next event, or null; throws what the consumer was told. */

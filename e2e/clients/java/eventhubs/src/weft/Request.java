@@ -86,7 +86,7 @@ record Request(JsonNode json) {
             .setDelay(Duration.ofMillis(200))
             .setMaxDelay(Duration.ofSeconds(1))
             // After a lost connection Java waits for this long before it tries again.
-            .setTryTimeout(Duration.ofSeconds(scenario().startsWith("stream") ? 3 : 20));
+            .setTryTimeout(Duration.ofMillis(scenario().startsWith("stream") ? 1500 : 20000));
     }
 
     EventHubClientBuilder client() {

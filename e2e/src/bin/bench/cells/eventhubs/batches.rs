@@ -1,9 +1,9 @@
 //! Durable sends in batches, beside Kafka as it comes and Kafka that syncs.
 
 use super::{
-    BATCHES, HUB, KEPT_BYTES, OUTSTANDING, ROUNDS, TIME, WARM, no_peer, peer,
+    BATCHES, HUB, KEPT_BYTES, OUTSTANDING, ROUNDS, TIME, no_peer, peer,
     round::{Round, against},
-    senders, settle, weft,
+    senders, settle, warm, weft,
 };
 use crate::{
     amqp_load::Message,
@@ -44,7 +44,7 @@ fn compare(size: usize, weft: &e2e::Weft, peers: &[anyhow::Result<Server>; 2]) -
         Message::batch(size)
     };
     let mut ours = senders(&peer(weft)?, HUB, &message, deliveries(size))?;
-    ours.run(WARM)?;
+    warm(|time| ours.run(time))?;
     let mut theirs = Vec::new();
     for server in peers {
         theirs.push(
@@ -107,7 +107,7 @@ impl Kafka {
     fn open(server: &Server, size: usize) -> anyhow::Result<Self> {
         let outstanding = deliveries(size) / kafka::PARTITIONS;
         let mut producers = Producers::open(server.address(), size, outstanding)?;
-        producers.run(WARM)?;
+        warm(|time| producers.run(time))?;
         Ok(Self {
             pid: server.pid(),
             producers,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use e2e::{Weft, manifests::Manifests};
 use futures_util::future::{try_join, try_join_all};
 use rustix::fs::Advice;
@@ -60,7 +60,13 @@ fn catch_up() -> anyhow::Result<Vec<Row>> {
         let probe = probe::run()?;
         for _ in 0..ROUNDS {
             bytes.prepare(&weft.data_folder())?;
+            let before = bytes_from_disk(weft.pid())?;
             ours.push(Round::measure(weft.pid(), || read_all(&weft, stored))?);
+            let read = bytes_from_disk(weft.pid())? - before;
+            ensure!(
+                bytes == Bytes::InPageCache || read > stored * EVENT_BYTES as u64 / 2,
+                "only {read} bytes came from the disk"
+            );
             bytes.prepare(bare.file())?;
             bound.push(Round::measure(bare.pid(), || read_bare(&bare))?);
         }
@@ -81,6 +87,17 @@ impl Bytes {
             Self::InPageCache => Ok(()),
         }
     }
+}
+
+/// What a process has had read from its disk so far.
+fn bytes_from_disk(pid: u32) -> anyhow::Result<u64> {
+    let counters = fs::read_to_string(format!("/proc/{pid}/io")).context("read /proc/PID/io")?;
+    let line = counters
+        .lines()
+        .find_map(|line| line.strip_prefix("read_bytes: "));
+    line.context("find read_bytes")?
+        .parse()
+        .context("parse read_bytes")
 }
 
 /// Takes a file, or all files of a folder, out of the page cache.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{HUB, ROUNDS, TIME, WARM, peer, round::Round, settle, weft};
+use super::{HUB, ROUNDS, TIME, peer, round::Round, settle, weft};
 use crate::{
     amqp_load::{Message, Senders},
     probe,
@@ -15,7 +15,7 @@ const AIM_MORE: Duration = Duration::from_micros(100);
 pub(super) fn run() -> anyhow::Result<Vec<Row>> {
     let weft = weft()?;
     let mut senders = Senders::open(&peer(&weft)?, &[HUB.to_owned()], &Message::event(), 1)?;
-    senders.run(WARM)?;
+    senders.run(TIME)?;
     let (mut rounds, mut probes) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         settle();

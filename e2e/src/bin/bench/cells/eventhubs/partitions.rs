@@ -5,9 +5,9 @@ use std::time::Duration;
 use e2e::{Weft, manifests::Manifests};
 
 use super::{
-    BATCHES, OUTSTANDING, ROUNDS, TIME, WARM, peer,
+    BATCHES, OUTSTANDING, ROUNDS, TIME, peer,
     round::{Round, against},
-    senders, settle,
+    senders, settle, warm,
 };
 use crate::{amqp_load::Message, probe, requests, table::Row};
 
@@ -45,7 +45,7 @@ fn compare(
     let mut one = (senders(&peer, "one", message, outstanding)?, Vec::new());
     let mut many = (senders(&peer, "many", message, outstanding)?, Vec::new());
     for (senders, _) in [&mut one, &mut many] {
-        senders.run(WARM)?;
+        warm(|time| senders.run(time))?;
     }
     for _ in 0..ROUNDS {
         for (senders, rounds) in [&mut one, &mut many] {

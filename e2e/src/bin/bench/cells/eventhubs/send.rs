@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    CONNECTIONS, HUB, OUTSTANDING, ROUNDS, TIME, WARM, no_peer, peer,
+    CONNECTIONS, HUB, OUTSTANDING, ROUNDS, TIME, no_peer, peer,
     round::{Round, against},
-    senders, settle, weft,
+    senders, settle, warm, weft,
 };
 use crate::{
     amqp_load::{Message, Receivers, Senders, Settling},
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(super) fn run() -> anyhow::Result<Vec<Row>> {
     let weft = weft()?;
     let mut ours = senders(&peer(&weft)?, HUB, &Message::event(), OUTSTANDING)?;
-    ours.run(WARM)?;
+    warm(|time| ours.run(time))?;
     let mut rabbit = Rabbit::start();
     let probe = probe::run()?;
     let (mut rounds, mut theirs) = (Vec::new(), Vec::new());
@@ -70,7 +70,7 @@ impl Rabbit {
             .collect();
         let message = Message::durable_event();
         let mut senders = Senders::open(&server.peer(), &targets, &message, OUTSTANDING / CONNECTIONS)?;
-        let sent = senders.run(WARM)?.events;
+        let sent = warm(|time| senders.run(time))?;
         Ok(Self {
             server,
             senders,

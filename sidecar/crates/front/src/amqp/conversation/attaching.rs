@@ -10,7 +10,6 @@ use crate::amqp::address::{Address, path_of};
 use crate::amqp::consumer::{self, Consumer};
 use crate::amqp::error::Refusal;
 use crate::amqp::producer::{self, Identify, Producer, Target};
-use crate::amqp::selector::Unreadable;
 use crate::amqp::{management, selector};
 
 /// Where a producer's events shall go, before it is known whether that exists.
@@ -187,7 +186,7 @@ impl Conversation {
         let partition = partition_of(&hub, &partition)?;
         let filter = attach.source.as_ref().map(|source| &source.filter[..]);
         let start = selector::start(filter.unwrap_or_default())
-            .map_err(|Unreadable(reason)| Refusal::argument(reason))?;
+            .map_err(|unreadable| Refusal::start_unreadable(unreadable, &partition))?;
         let options = consumer::options(attach);
         let epoch = options.epoch;
         let receiver = partition

@@ -55,9 +55,7 @@ impl Conversation {
             Some(Link::Requests(node)) => {
                 let node = *node;
                 self.request(link, node, &incoming.payload, machine);
-                if let Some(delivery) = incoming.delivery {
-                    machine.settle(link, delivery, Outcome::Accepted);
-                }
+                self.settle_later(link, incoming.delivery, incoming.came_at);
                 machine.set_credit(link, REQUEST_CREDIT);
             }
             // Nothing comes on a link on which we send, and nothing from one that is gone.

@@ -1,9 +1,10 @@
 //! Requests to `$cbs` and `$management`, and the way back.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-use amqp::performative::Attach;
-use amqp::{Connection, LinkId};
+use amqp::performative::{Attach, Outcome};
+use amqp::{Connection, DeliveryId, LinkId};
 use bytes::Bytes;
 
 use super::attaching::reply;
@@ -16,6 +17,17 @@ use crate::amqp::{cbs, management};
 const REPLIES_MAX: usize = 256;
 /// Requests that a client may have on their way to one node.
 pub(super) const REQUEST_CREDIT: u32 = 100;
+
+/// When a request is settled, after it came. One SDK hands a request to its connection before it notes that it waits for
+/// the outcome, and on more than one thread: a disposition that is quicker is lost to it, and it waits for ever.
+const SETTLE_AFTER: Duration = Duration::from_millis(2);
+
+/// A request whose client is not told yet that it came.
+pub(super) struct Unsettled {
+    link: LinkId,
+    delivery: DeliveryId,
+    due: Instant,
+}
 
 /// Nodes that answer requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +67,24 @@ impl Conversation {
             tracing::debug!(?node, status = response.status, %response.description, "a request was refused");
         }
         self.reply(link, node, response.encode(&request), machine);
+    }
+
+    pub(super) fn settle_later(&mut self, link: LinkId, delivery: Option<DeliveryId>, now: Instant) {
+        if let Some(delivery) = delivery {
+            let due = now + SETTLE_AFTER;
+            self.unsettled.push_back(Unsettled { link, delivery, due });
+        }
+    }
+
+    /// When [`Conversation::settle_requests`] has something to do.
+    pub(super) fn settlement_due(&self) -> Option<Instant> {
+        self.unsettled.front().map(|first| first.due)
+    }
+
+    pub(super) fn settle_requests(&mut self, machine: &mut Connection, now: Instant) {
+        while let Some(first) = self.unsettled.pop_front_if(|first| first.due <= now) {
+            machine.settle(first.link, first.delivery, Outcome::Accepted);
+        }
     }
 
     /// Sends it back on the link of the same session from the same node.
