@@ -2,6 +2,7 @@
 //! settings and the trust that the operator made for them.
 
 #[path = "../it/eventhubs/scenarios.rs"]
+#[allow(dead_code, reason = "local mode tries several doors, and some of it on each")]
 mod scenarios;
 #[path = "../it/eventhubs/streams.rs"]
 mod streams;

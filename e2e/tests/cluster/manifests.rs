@@ -6,7 +6,7 @@ use std::{
     process::Output,
 };
 
-use crds::v1alpha1::{EventSubscription, Namespace, Topic};
+use crds::v1alpha1::{EventSubscription, Hub, Namespace, Topic};
 use e2e::cluster::{Cluster, Kind, Space};
 use kube::ResourceExt as _;
 use serde::Serialize;
@@ -64,6 +64,7 @@ fn wait_until_ready(space: &Space) {
     ready::<Namespace>(space);
     ready::<Topic>(space);
     ready::<EventSubscription>(space);
+    ready::<Hub>(space);
 }
 
 fn ready<K: Kind + Serialize>(space: &Space) {
@@ -75,18 +76,19 @@ fn ready<K: Kind + Serialize>(space: &Space) {
 }
 
 fn versions(space: &Space) -> Vec<(String, Option<String>)> {
-    let mut versions = Vec::new();
-    let mut add = |name: String, version: Option<String>| versions.push((name, version));
-    for one in space.list::<Namespace>().expect("listed") {
-        add(one.name_any(), one.resource_version());
-    }
-    for one in space.list::<Topic>().expect("listed") {
-        add(one.name_any(), one.resource_version());
-    }
-    for one in space.list::<EventSubscription>().expect("listed") {
-        add(one.name_any(), one.resource_version());
-    }
+    let mut versions = versions_of::<Namespace>(space);
+    versions.extend(versions_of::<Topic>(space));
+    versions.extend(versions_of::<EventSubscription>(space));
+    versions.extend(versions_of::<Hub>(space));
     versions
+}
+
+fn versions_of<K: Kind>(space: &Space) -> Vec<(String, Option<String>)> {
+    let objects = space.list::<K>().expect("listed");
+    objects
+        .iter()
+        .map(|one| (one.name_any(), one.resource_version()))
+        .collect()
 }
 
 fn kubectl(space: &Space, arguments: &[&str]) -> Output {

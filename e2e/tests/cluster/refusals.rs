@@ -79,6 +79,20 @@ fn a_mistake_in_each_kind_is_refused_with_the_rule_and_the_fix() {
              spec: {topicRef: {name: orders}, queue: {maxDeliveryCount: 11}}",
             "should be less than or equal to 10",
         ),
+        (
+            "kind: Hub\nmetadata: {name: telemetry}\n\
+             spec: {namespaceRef: {name: shop}, eventHub: {consumerGroups: [{name: $default}]}}",
+            "remove this entry; without others, remove consumerGroups",
+        ),
+        (
+            "kind: Hub\nmetadata: {name: telemetry}\n\
+             spec: {namespaceRef: {name: shop}, eventHub: {messageRetention: {sizeInBytes: 1000}}}",
+            "write at least 1048576 times the number of partitions",
+        ),
+        (
+            "kind: Hub\nmetadata: {name: telemetry}\nspec: {namespaceRef: {name: shop}}",
+            "spec.eventHub: Required value",
+        ),
     ] {
         let manifest = format!("apiVersion: weft.dev/v1alpha1\n{manifest}");
         let error = space.apply(&manifest).expect_err("it must be refused");
@@ -86,6 +100,23 @@ fn a_mistake_in_each_kind_is_refused_with_the_rule_and_the_fix() {
         assert_eq!(status.code, 422, "{status:?}");
         assert!(status.message.contains(words), "{manifest}\n{}", status.message);
     }
+}
+
+#[test]
+fn the_partitions_of_a_hub_grow_and_never_shrink() {
+    let _together = harness::together();
+    let space = Space::create("shrink").expect("a space");
+    let hub = |partitions: u32| {
+        format!(
+            "apiVersion: weft.dev/v1alpha1\nkind: Hub\nmetadata: {{name: telemetry}}\n\
+             spec: {{namespaceRef: {{name: shop}}, eventHub: {{partitionCount: {partitions}}}}}"
+        )
+    };
+    space.apply(&hub(2)).expect("accepted");
+    space.apply(&hub(8)).expect("it grows");
+    let error = space.apply(&hub(4)).expect_err("it must be refused");
+    let words = format!("{error:#}");
+    assert!(words.contains("can grow and never shrink"), "{words}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ use crate::{
 
 const EVENTS: u64 = 1024 * 1024;
 /// Batches under way while the log is filled, and while somebody reads at its end.
-const UNDER_WAY: usize = 16;
+const UNDER_WAY: usize = 256;
 const AIM: f64 = 500_000.0;
 const PATIENCE: Duration = Duration::from_secs(120);
 const DEFAULT_GROUP: [&str; 1] = ["$Default"];
@@ -123,7 +123,7 @@ fn keeping_everything() -> anyhow::Result<Weft> {
 
 /// Stores at least [`EVENTS`], and returns how many.
 fn fill(weft: &Weft) -> anyhow::Result<u64> {
-    let mut senders = large_batches(&peer(weft)?)?;
+    let mut senders = batches(&peer(weft)?)?;
     let mut stored = 0;
     while stored < EVENTS {
         stored += senders.run(Duration::from_millis(250))?.events;
@@ -131,8 +131,8 @@ fn fill(weft: &Weft) -> anyhow::Result<u64> {
     Ok(stored)
 }
 
-fn large_batches(peer: &Peer) -> anyhow::Result<Senders> {
-    senders(peer, HUB, &Message::batch(BATCHES[1]), UNDER_WAY)
+fn batches(peer: &Peer) -> anyhow::Result<Senders> {
+    senders(peer, HUB, &Message::batch(BATCHES[0]), UNDER_WAY)
 }
 
 /// Every partition from its beginning.
@@ -162,7 +162,7 @@ fn sources(groups: &[&str]) -> Vec<String> {
 fn tail() -> anyhow::Result<Vec<Row>> {
     let weft = super::start(&manifests())?;
     let peer = peer(&weft)?;
-    let mut senders = large_batches(&peer)?;
+    let mut senders = batches(&peer)?;
     let probe = probe::run()?;
     let (mut one, mut four) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
