@@ -252,3 +252,19 @@ async fn refuse(mut stream: TcpStream) {
     let drain = async { while matches!(stream.read(&mut scratch).await, Ok(1..)) {} };
     let _ = tokio::time::timeout(Duration::from_millis(500), drain).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F>(_: impl Fn(Protocol, Socket, Door, TaskScope, Admission) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Every connection has it, however idle.
+    #[test]
+    fn a_connection_takes_little_room_as_a_task() {
+        let bytes = size_of_future(Protocol::serve);
+        assert!(bytes <= 1_536, "{bytes} bytes");
+    }
+}

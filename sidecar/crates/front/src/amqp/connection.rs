@@ -19,8 +19,6 @@ use crate::http::{Admission, Door};
 const READ_BYTES: [usize; 2] = [4 << 10, 64 << 10];
 /// No more is asked of the machine, and nothing is read, while this much waits for the socket.
 const OUTPUT_MAX: usize = 256 << 10;
-/// A buffer that has grown beyond this is given back when it is empty.
-const KEPT_BYTES: usize = 4 << 10;
 /// What is read after the goodbye, only to be forgotten.
 const LINGER_BYTES: usize = 8 << 20;
 /// How long a goodbye may take, from our close to the peer's.
@@ -90,7 +88,8 @@ impl Driver {
             return;
         }
         let mut left = LINGER_BYTES;
-        let mut scratch = [0; 4 << 10];
+        // On the heap: it would be part of every connection's task otherwise.
+        let mut scratch = vec![0; 4 << 10];
         while let Ok(read @ 1..) = self.transport.read(&mut scratch).await {
             left = left.saturating_sub(read);
             if left == 0 {
@@ -197,9 +196,8 @@ impl Driver {
 
     /// Everything is written, or on its way inside the transport.
     fn rest_output(&mut self, cx: &mut Context<'_>) {
-        if self.output.capacity() > KEPT_BYTES {
-            self.output = BytesMut::new();
-        }
+        // The machine hands over a buffer of its own each time.
+        self.output = BytesMut::new();
         if let Poll::Ready(Err(error)) = Pin::new(&mut self.transport).poll_flush(cx) {
             tracing::debug!(%error, "flush an AMQP connection");
             self.has_ended = true;
