@@ -33,7 +33,8 @@ enum Outcome {
     Unsupported(&'static str),
 }
 
-#[tokio::main]
+// On several threads this SDK loses answers that come before it has noted what it sent, and waits for ever.
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let input = Mutex::new(BufReader::new(stdin()).lines());
     let mut arguments = std::env::args().skip(1).peekable();

@@ -274,7 +274,9 @@ impl Connection {
             if session.on_link_gone(handle, &link) {
                 self.events.extend(session.wake_senders());
             }
-            session.flush(self.peer.max_frame_size, &mut self.output);
+            if session.flush(self.peer.max_frame_size, &mut self.output) {
+                self.events.extend(session.wake_senders());
+            }
         }
         link.id
     }

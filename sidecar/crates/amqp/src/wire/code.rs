@@ -42,5 +42,10 @@ pub(crate) const MAP_32: u8 = 0xd1;
 pub(crate) const ARRAY_8: u8 = 0xe0;
 pub(crate) const ARRAY_32: u8 = 0xf0;
 
+/// Whether a value with this code holds no other values.
+pub(crate) const fn is_scalar(code: u8) -> bool {
+    code != DESCRIBED && code != LIST_0 && code < LIST_8
+}
+
 /// From a code with a length of one byte to the one of the same type with four.
 pub(crate) const WIDER: u8 = 0x10;

@@ -185,6 +185,10 @@ impl<'a> Reader<'a> {
         while self.rest.first() == Some(&code::DESCRIBED) {
             levels += 1;
             self.byte()?;
+            // It is repeated for every element, so it must be nothing that grows when it is decoded: that would multiply.
+            if self.rest.first().is_some_and(|code| !code::is_scalar(*code)) {
+                return Err(DecodeError::WrongDescriptor { what: "an array" });
+            }
             self.deeper(levels, Self::skip)?;
         }
         let descriptors = self.since(start);

@@ -173,6 +173,30 @@ fn a_descriptor_that_stands_for_many_elements_is_bounded() {
     );
 }
 
+/// An array as a descriptor of an array's elements would be decoded once for each, and so on downwards.
+#[test]
+fn descriptors_of_an_array_do_not_multiply() {
+    let array = |count: u32, descriptor: &[u8]| {
+        let mut body = count.to_be_bytes().to_vec();
+        body.push(0x00);
+        body.extend(descriptor);
+        body.push(0x40);
+        let mut bytes = vec![0xf0];
+        bytes.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
+        bytes.extend(body);
+        bytes
+    };
+    let bomb = [44, 85, 300]
+        .into_iter()
+        .fold(array(30, &[0x53, 1]), |inner, count| array(count, &inner));
+    let mut input = Bytes::from(bomb);
+    let mut read = Ok(Value::Null);
+    let used = measure(|| read = Value::decode(&mut input));
+    assert_eq!(read, Err(DecodeError::WrongDescriptor { what: "an array" }));
+    assert!(used.bytes_max < 4_096, "{used:?}");
+    assert!(Value::decode(&mut Bytes::from(array(30, &[0x53, 1]))).is_ok());
+}
+
 #[test]
 fn values_are_nested_32_deep_and_no_deeper() {
     let nested = |depth: usize| {

@@ -156,8 +156,18 @@ impl HubState {
     /// Makes it serve what is declared. Partitions are added as `config` wants, and begin at `first`; none is ever taken
     /// away, since its events would be gone.
     pub(super) fn declare(&self, config: &HubConfig, first: End) {
-        let missing = config.partition_count.saturating_sub(self.count());
-        self.add((0..missing).map(|_| State::new(first)).collect());
+        let count = self.count().max(config.partition_count);
+        let rules = Rules {
+            retention: config.retention,
+            bytes_max: config.size.map(|size| size.get() / u64::from(count)),
+        };
+        // New ones are declared before anybody can choose them.
+        let added = (self.count()..count).map(|_| {
+            let mut state = State::new(first);
+            state.declare(rules);
+            state
+        });
+        self.add(added.collect());
         if self.count() > config.partition_count {
             tracing::warn!(
                 hub = config.name,
@@ -166,10 +176,6 @@ impl HubState {
                 "a hub cannot lose partitions; it keeps what it has"
             );
         }
-        let rules = Rules {
-            retention: config.retention,
-            bytes_max: config.size.map(|size| size.get() / u64::from(self.count())),
-        };
         for cell in self.cells.load().iter() {
             cell.state().declare(rules);
         }
@@ -229,10 +235,11 @@ impl HubState {
     }
 
     /// The log's quota is one of streams, of which a hub has many, so it is looked after here: no hub may take the room of
-    /// the others. Looked at every second or so, not with every event.
-    pub(super) fn measure(&self, quota: u64) {
+    /// the others. Looked at every second or so, not with every event. Returns whether it takes too much.
+    pub(super) fn measure(&self, quota: u64) -> bool {
         let is_full = self.depth().bytes > quota;
         self.is_full.store(is_full, Ordering::Relaxed);
+        is_full
     }
 
     pub(super) fn streams(&self) -> Vec<StreamId> {

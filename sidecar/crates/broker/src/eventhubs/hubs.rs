@@ -245,8 +245,9 @@ impl Hubs {
         let quota = self.shared.log.usage().capacity.get() / 4 * 3;
         let trimmed = hubs.into_iter().filter_map(|hub| {
             let next = self.trim_overdue(&hub, now);
-            hub.measure(quota);
-            next
+            // One that is full may have room again because the log has grown, which nobody tells.
+            let is_full = hub.measure(quota);
+            next.into_iter().chain(is_full.then_some(now + RETRY)).min()
         });
         trimmed.chain(deleted).min()
     }

@@ -9,7 +9,7 @@ use auth::{Listen, Permit, Send};
 use bytes::Bytes;
 use model::{SequenceNumber, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
-use storage::{Class, Commit, Record, StreamId};
+use storage::{Class, Commit, RECORD_BYTES_MAX, Record, StreamId};
 use tokio::sync::Notify;
 
 pub(super) use self::state::{Assigned, Assignment, End, Fetch, Rules, State};
@@ -192,7 +192,12 @@ impl Partition {
                 false => Err(AppendError::Refused(Error::NotFound)),
             };
         }
-        let bytes = storage::footprint(record::bytes_max(events));
+        let length = record::bytes_max(events);
+        if length > RECORD_BYTES_MAX {
+            let reason = format!("events of {length} bytes in one append; the limit is {RECORD_BYTES_MAX}");
+            return Err(AppendError::Refused(Error::Invalid(reason)));
+        }
+        let bytes = storage::footprint(length);
         let room = shared.reserve(Class::Publish, self.cell.stream, bytes)?;
         let now = shared.clock.now();
         let mut state = self.cell.state();

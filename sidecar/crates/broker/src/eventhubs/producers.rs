@@ -73,6 +73,17 @@ struct Remembered {
     used: u64,
 }
 
+impl Known {
+    /// After the newest one. A client may name an id of its own, also the highest: then it goes round.
+    fn fresh_id(&self) -> i64 {
+        let mut id = self.last_id.checked_add(1).unwrap_or(1);
+        while self.producers.contains_key(&id) {
+            id = id.checked_add(1).unwrap_or(1);
+        }
+        id
+    }
+}
+
 impl Producers {
     /// Decides about a batch of `count` events; changes nothing.
     pub(super) fn judge(&self, stamp: ProducerStamp, count: usize) -> Result<Verdict, AppendError> {
@@ -121,7 +132,7 @@ impl Producers {
         let known = self.known.as_ref();
         let Some(id) = options.id else {
             return Ok(Producer {
-                id: known.map_or(1, |known| known.last_id.saturating_add(1)),
+                id: known.map_or(1, |known| known.fresh_id()),
                 epoch: options.epoch.unwrap_or(0),
                 last_sequence: options.last_sequence,
             });
@@ -275,6 +286,26 @@ mod tests {
         assert_eq!(producers.judge(stamp(0, 4), 1), Err(gap));
         assert!(producers.judge(stamp(0, 2), 2).is_err(), "half of it is new");
         stored(&mut producers, stamp(0, 3), 1);
+    }
+
+    #[test]
+    fn a_client_that_names_the_highest_id_takes_nobody_s_events_away() {
+        let mut producers = Producers::default();
+        let named = ProducerOptions {
+            id: Some(i64::MAX),
+            ..ProducerOptions::default()
+        };
+        let greedy = producers.open(named).unwrap();
+        producers.opened(greedy);
+        let mut first = stamp(greedy.epoch, 0);
+        first.id = greedy.id;
+        stored(&mut producers, first, 100);
+        let other = producers.open(ProducerOptions::default()).unwrap();
+        assert_ne!(other.id, greedy.id);
+        producers.opened(other);
+        let mut events = stamp(other.epoch, 0);
+        events.id = other.id;
+        assert_eq!(producers.judge(events, 3), Ok(Verdict::Store));
     }
 
     #[test]

@@ -32,6 +32,10 @@ impl Address {
     pub(super) fn parse(text: &str) -> Self {
         let path = path(text);
         let segments: Vec<Cow<'_, str>> = path.split('/').map(decode).collect();
+        // What is compared with a token's scope is made of these: a slash in one of them would pass for two.
+        if segments.iter().any(|segment| segment.contains('/')) {
+            return Self::Unknown;
+        }
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         let is = |segment: &str, name: &str| segment.eq_ignore_ascii_case(name);
         match *segments {
@@ -151,6 +155,7 @@ mod tests {
             "telemetry/ConsumerGroups/$Default",
             "telemetry/ConsumerGroups/$Default/Partitions/0/more",
             "telemetry/nothing/0",
+            "telemetry/publishers/a%2Fb",
         ] {
             assert_eq!(Address::parse(text), Address::Unknown, "{text}");
         }

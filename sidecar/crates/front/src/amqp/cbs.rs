@@ -13,6 +13,9 @@ use crate::http::Door;
 const SAS: [&str; 2] = ["servicebus.windows.net:sastoken", "amqp:swt"];
 const JWT: [&str; 2] = ["jwt", "amqp:jwt"];
 
+/// They are kept for as long as the connection. The longest address of a hub has less than half of this.
+const AUDIENCE_BYTES_MAX: usize = 1_024;
+
 /// Checks the token and keeps what it allows.
 pub(super) fn put_token(request: &Request, grants: &mut Grants, door: &Door, now: Timestamp) -> Response {
     if request.text("operation") != Some("put-token") {
@@ -39,6 +42,10 @@ pub(super) fn put_token(request: &Request, grants: &mut Grants, door: &Door, now
             SAS[0]
         );
         return refuse(400, Condition::NOT_IMPLEMENTED, unknown);
+    }
+    if audience.len() > AUDIENCE_BYTES_MAX {
+        let long = format!("InvalidAudience: an audience has at most {AUDIENCE_BYTES_MAX} bytes.");
+        return refuse(400, Condition::INVALID_FIELD, long);
     }
     let path = address::path_of(audience);
     let granted = door.authorizer().grant(token, now).and_then(|grant| {

@@ -84,6 +84,7 @@ impl Driver {
     /// Shuts our side and reads on for a moment: closing a socket with something unread in it would make the kernel throw
     /// away what the client has yet to read, such as why the connection was closed.
     async fn leave(&mut self) {
+        self.conversation.leave();
         if self.transport.shutdown().await.is_err() {
             return;
         }

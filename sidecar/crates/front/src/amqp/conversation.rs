@@ -19,7 +19,7 @@ use futures_util::stream::FuturesUnordered;
 
 use self::attaching::Identified;
 use self::producing::{Acknowledgement, DELIVERIES_MAX, IN_FLIGHT_MAX, Incoming};
-use self::requesting::{Node, Replies, Unsettled};
+use self::requesting::{Handled, Node, REPLIES_MAX, Replies};
 use super::consumer::{Consumer, Fetched};
 use super::error::{Refusal, Tail};
 use super::grants::Grants;
@@ -40,7 +40,7 @@ pub(super) struct Conversation {
     durable: Option<BoxFuture<'static, ()>>,
     in_flight: usize,
     /// Requests, in the order in which they came.
-    unsettled: VecDeque<Unsettled>,
+    handled: VecDeque<Handled>,
     fetches: FuturesUnordered<BoxFuture<'static, Fetched>>,
     /// Some consumer may want to be told that there is no more.
     is_draining: bool,
@@ -84,7 +84,7 @@ impl Conversation {
             acknowledgements: VecDeque::new(),
             durable: None,
             in_flight: 0,
-            unsettled: VecDeque::new(),
+            handled: VecDeque::new(),
             fetches: FuturesUnordered::new(),
             is_draining: false,
             identifying: FuturesUnordered::new(),
@@ -97,7 +97,7 @@ impl Conversation {
     /// Whether the client may say more.
     pub(super) fn wants_more(&self) -> bool {
         let has_room = self.in_flight < IN_FLIGHT_MAX && self.acknowledgements.len() < DELIVERIES_MAX;
-        has_room && self.stopping != Stopping::Settling
+        has_room && self.handled.len() < REPLIES_MAX && self.stopping != Stopping::Settling
     }
 
     pub(super) fn stop(&mut self) {
@@ -106,13 +106,23 @@ impl Conversation {
         }
     }
 
+    /// Gives up all places and room: a client that comes back at once must not meet itself.
+    pub(super) fn leave(&mut self) {
+        let links: Vec<LinkId> = self.links.keys().copied().collect();
+        links.into_iter().for_each(|link| self.forget(link));
+        self.fetches = FuturesUnordered::new();
+        self.identifying = FuturesUnordered::new();
+        self.acknowledgements = VecDeque::new();
+        self.handled = VecDeque::new();
+    }
+
     pub(super) fn has_said_goodbye(&self) -> bool {
         self.stopping == Stopping::Closed
     }
 
     /// When [`Conversation::on_timeout`] wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let deadlines = [self.expires_at, self.settlement_due()];
+        let deadlines = [self.expires_at, self.answer_due()];
         deadlines.into_iter().flatten().min()
     }
 

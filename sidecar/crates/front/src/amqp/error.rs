@@ -11,6 +11,7 @@ use broker::{AppendError, Partition, ReceiveError, ReceiverError};
 use model::{ByteCount, Timestamp};
 
 use super::selector::Unreadable;
+use super::stored::PARTITION_KEY_CHARACTERS_MAX;
 use crate::http::TrackingId;
 
 /// Conditions of Azure's own.
@@ -176,6 +177,12 @@ impl Refusal {
             Condition::DECODE_ERROR,
             format!("The message is not a message of AMQP 1.0: {cause}."),
         )
+    }
+
+    pub(super) fn partition_key_too_long(characters: usize) -> Self {
+        Self::argument(format!(
+            "The partition key has {characters} characters; at most {PARTITION_KEY_CHARACTERS_MAX} are allowed."
+        ))
     }
 
     pub(super) fn not_implemented(what: &str) -> Self {

@@ -7,7 +7,7 @@ use broker::{AppendError, Appended, Hub, Partition, ProducerOptions, ProducerSta
 use bytes::Bytes;
 
 use super::error::Refusal;
-use super::stored::{Incoming, PARTITION_KEY_CHARACTERS_MAX};
+use super::stored::{self, Incoming, PARTITION_KEY_CHARACTERS_MAX};
 
 const IDEMPOTENT: &str = "com.microsoft:idempotent-producer";
 const PRODUCER_ID: &str = "com.microsoft:producer-id";
@@ -39,6 +39,17 @@ pub(crate) struct Producer {
     credit: u32,
     /// Deliveries that are not durable yet.
     pub(super) outstanding: u32,
+}
+
+impl Target {
+    /// # Errors
+    /// The name is longer than a partition key may be, which it becomes.
+    pub(crate) fn publisher(name: String) -> Result<Self, Refusal> {
+        match name.chars().count() {
+            0..=PARTITION_KEY_CHARACTERS_MAX => Ok(Self::Publisher(name)),
+            characters => Err(Refusal::partition_key_too_long(characters)),
+        }
+    }
 }
 
 impl Producer {
@@ -100,8 +111,12 @@ impl Producer {
             Target::Publisher(name) => Some(name.as_str()),
             Target::Hub | Target::Partition(_) => None,
         };
-        let incoming = Incoming::read(format, payload, publisher)
-            .map_err(|error| Rejected::Refused(Refusal::undecodable(&error)))?;
+        let incoming = Incoming::read(format, payload, publisher).map_err(|error| {
+            Rejected::Refused(match error {
+                stored::Error::Malformed(error) => Refusal::undecodable(&error),
+                stored::Error::PartitionKey { characters } => Refusal::partition_key_too_long(characters),
+            })
+        })?;
         if incoming.events.is_empty() {
             return Ok(None);
         }
@@ -113,15 +128,6 @@ impl Producer {
 
     fn partition(&self, incoming: &Incoming) -> Result<Partition, Rejected> {
         let key = incoming.partition_key.as_deref();
-        if let Some(key) = key
-            && key.chars().count() > PARTITION_KEY_CHARACTERS_MAX
-        {
-            let reason = format!(
-                "The partition key has {} characters; at most {PARTITION_KEY_CHARACTERS_MAX} are allowed.",
-                key.chars().count()
-            );
-            return Err(Rejected::Refused(Refusal::argument(reason)));
-        }
         Ok(match (&self.target, key) {
             (Target::Partition(partition), _) => partition.clone(),
             (Target::Hub | Target::Publisher(_), Some(key)) => self.hub.partition_for_key(key.as_bytes()),

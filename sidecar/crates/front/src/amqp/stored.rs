@@ -30,6 +30,21 @@ const OURS: [&str; 5] = [SEQUENCE_NUMBER, OFFSET, ENQUEUED_TIME, PARTITION_KEY, 
 /// Azure's limit.
 pub(super) const PARTITION_KEY_CHARACTERS_MAX: usize = 128;
 
+/// Why a transfer is not stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Error {
+    /// It, or a message in it.
+    Malformed(DecodeError),
+    /// Of a batch, or of an event.
+    PartitionKey { characters: usize },
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::Malformed(error)
+    }
+}
+
 /// What a transfer holds, ready to be stored.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
@@ -45,33 +60,37 @@ impl Incoming {
     /// Reads a message, or a batch of them. Events of a publisher have its name as their partition key.
     ///
     /// # Errors
-    /// When it, or a message in it, is malformed.
-    pub(super) fn read(format: u32, payload: &Bytes, publisher: Option<&str>) -> Result<Self, DecodeError> {
+    /// When it, or a message in it, is malformed; or a partition key is too long, which is written with every event.
+    pub(super) fn read(format: u32, payload: &Bytes, publisher: Option<&str>) -> Result<Self, Error> {
         if format != message::BATCH_FORMAT {
             let sections = Sections::scan(payload)?;
             let mut incoming = Self::default();
-            incoming.add(&sections, publisher, publisher);
+            incoming.add(&sections, publisher, publisher)?;
             return Ok(incoming);
         }
         let batch = Batch::read(payload)?;
         let annotations = &batch.envelope.message_annotations;
-        let key = annotations.get(PARTITION_KEY).and_then(|key| key.as_str());
-        let key = publisher.or(key);
+        let key = publisher.map_or_else(|| partition_key(annotations), |name| Ok(Some(name)))?;
         let mut incoming = Self {
             events: Vec::with_capacity(batch.len()),
             partition_key: key.map(str::to_owned),
             producer_sequence: producer_sequence(annotations),
         };
         for message in batch.messages() {
-            incoming.add(&Sections::scan(&message)?, key, publisher);
+            incoming.add(&Sections::scan(&message)?, key, publisher)?;
         }
         Ok(incoming)
     }
 
     /// `inherited` is the partition key of an event that has none of its own, and of a publisher's in any case.
-    fn add(&mut self, sections: &Sections, inherited: Option<&str>, publisher: Option<&str>) {
+    fn add(
+        &mut self,
+        sections: &Sections,
+        inherited: Option<&str>,
+        publisher: Option<&str>,
+    ) -> Result<(), Error> {
         let annotations = &sections.message_annotations;
-        let own = annotations.get(PARTITION_KEY).and_then(|key| key.as_str());
+        let own = partition_key(annotations)?;
         let key = publisher.or(own).or(inherited);
         if self.partition_key.is_none()
             && let Some(key) = key
@@ -86,6 +105,15 @@ impl Incoming {
             (None, true) => sections.bare.clone(),
             _ => annotated(key, publisher, &pairs, &sections.bare),
         });
+        Ok(())
+    }
+}
+
+fn partition_key(annotations: &Annotations) -> Result<Option<&str>, Error> {
+    let key = annotations.get(PARTITION_KEY).and_then(|key| key.as_str());
+    match key.map_or(0, |key| key.chars().count()) {
+        0..=PARTITION_KEY_CHARACTERS_MAX => Ok(key),
+        characters => Err(Error::PartitionKey { characters }),
     }
 }
 
@@ -305,6 +333,21 @@ mod tests {
             annotation(&incoming.events[0], PUBLISHER).as_deref(),
             Some("device")
         );
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_refused_before_it_is_written_with_every_event() {
+        let long = "k".repeat(PARTITION_KEY_CHARACTERS_MAX + 1);
+        let too_long = Err(Error::PartitionKey { characters: 129 });
+        let envelope = batch(&with(&[(PARTITION_KEY, &long)], ""), &[plain("1")]);
+        let inner = batch(
+            &Message::default(),
+            &[plain("1"), with(&[(PARTITION_KEY, &long)], "2")],
+        );
+        for payload in [envelope, inner] {
+            let read = Incoming::read(message::BATCH_FORMAT, &payload, None);
+            assert_eq!(read.map(|incoming| incoming.events.len()), too_long);
+        }
     }
 
     #[test]

@@ -42,7 +42,8 @@ async fn send(call: &mut Call<'_>, route: &Route<'_>) -> Result<(), Refusal> {
         .ok_or_else(|| hub_not_found(&route.hub))?;
     let target = match &route.target {
         Target::Hub => amqp::Target::Hub,
-        Target::Publisher(name) => amqp::Target::Publisher(name.clone().into_owned()),
+        Target::Publisher(name) => amqp::Target::publisher(name.clone().into_owned())
+            .map_err(|refusal| Refusal::bad_request(refusal.reason))?,
         Target::Partition(id) => amqp::Target::Partition(amqp::partition(&hub, id).ok_or_else(|| {
             let last = hub.partition_count() - 1;
             Refusal::bad_request(format!(

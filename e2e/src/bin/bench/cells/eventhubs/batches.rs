@@ -23,7 +23,7 @@ pub(super) fn run() -> anyhow::Result<Vec<Row>> {
     let flushing = Server::start(Flush::EveryMessage, KEPT_BYTES);
     let peers = [default, flushing];
     let mut rows = Vec::new();
-    for size in [BATCHES[1], BATCHES[0], 1] {
+    for size in [BATCHES[0], BATCHES[1], 1] {
         rows.extend(compare(size, &weft, &peers)?);
     }
     for (peer, name) in peers.iter().zip(NAMES) {

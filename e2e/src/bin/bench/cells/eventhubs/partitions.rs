@@ -56,5 +56,7 @@ fn compare(
     let (one, many) = (Round::median(one.1)?, Round::median(many.1)?);
     let mut row = many.row(&format!("a hub of {MANY} partitions, {what}"), probe);
     against(&mut row, &many, &one, "one partition", "≥ 0.90");
+    let cpu = one.rate.cpu_per_event().as_secs_f64() * 1e6;
+    row.against += &format!(" (CPU with one: {cpu:.2} µs)");
     Ok(row)
 }

@@ -266,7 +266,8 @@ impl State {
                 let limit = if inclusive {
                     self.durable.offset
                 } else {
-                    last.unwrap_or(0)
+                    // Where it begins after a deletion, the numbers before were those of events, too.
+                    last.unwrap_or_else(|| self.durable.offset.saturating_sub(1))
                 };
                 if offset > limit {
                     return Err(ReceiveError::OffsetBeyondEnd { offset, last });

@@ -85,7 +85,7 @@ impl Conversation {
         let hub = self.hub(&hub)?;
         let target = match wanted {
             Wanted::Hub => Target::Hub,
-            Wanted::Publisher(publisher) => Target::Publisher(publisher),
+            Wanted::Publisher(publisher) => Target::publisher(publisher)?,
             Wanted::Partition(id) => Target::Partition(partition_of(&hub, &id)?),
         };
         let limit = self.door.limits().message.get();
@@ -136,7 +136,10 @@ impl Conversation {
             // It left meanwhile.
             return;
         }
+        // The claim may have ended meanwhile, when nobody looked after this link.
+        let claim = self.permit_send(&path);
         let refusal = match outcome {
+            Ok(()) if claim.is_err() => Refusal::expired(&self.host, &path),
             Ok(()) => {
                 machine.accept_receiver(link, reply, Producer::first_credit());
                 let link_kind = Link::Producer(producer);

@@ -9,9 +9,9 @@ use super::{Attached, Conversation, Link};
 use crate::amqp::error::Refusal;
 
 impl Conversation {
-    /// Settles requests whose time has come, and looks after grants that have ended.
+    /// Answers requests whose time has come, and looks after grants that have ended.
     pub(in crate::amqp) fn on_timeout(&mut self, machine: &mut Connection, now: Instant) {
-        self.settle_requests(machine, now);
+        self.answer_requests(machine, now);
         if self.expires_at.is_none_or(|at| at > now) {
             return;
         }

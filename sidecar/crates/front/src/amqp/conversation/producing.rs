@@ -9,7 +9,6 @@ use amqp::{Connection, DeliveryId, LinkId};
 use broker::Appended;
 use bytes::Bytes;
 
-use super::requesting::REQUEST_CREDIT;
 use super::{Conversation, Link};
 use crate::amqp::error::Refusal;
 use crate::amqp::producer::{Producer, Rejected};
@@ -54,9 +53,7 @@ impl Conversation {
             }
             Some(Link::Requests(node)) => {
                 let node = *node;
-                self.request(link, node, &incoming.payload, machine);
-                self.settle_later(link, incoming.delivery, incoming.came_at);
-                machine.set_credit(link, REQUEST_CREDIT);
+                self.request(link, node, &incoming, machine);
             }
             // Nothing comes on a link on which we send, and nothing from one that is gone.
             Some(Link::Consumer(_) | Link::Replies(_)) | None => {}

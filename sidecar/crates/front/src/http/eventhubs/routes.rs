@@ -26,13 +26,13 @@ impl<'p> Route<'p> {
     /// None if the path is not one of this API.
     pub(in crate::http) fn parse(path: &'p str) -> Option<Self> {
         let mut segments = path.trim_start_matches('/').split('/');
-        let hub = percent_decode(segments.next()?).filter(|hub| !hub.is_empty())?;
+        let hub = segment(segments.next()?)?;
         let is = |segment: &str, word: &str| segment.eq_ignore_ascii_case(word);
         let word = segments.next()?;
         let target = if is(word, "messages") {
             Target::Hub
         } else {
-            let name = percent_decode(segments.next()?).filter(|name| !name.is_empty())?;
+            let name = segment(segments.next()?)?;
             let target = match word {
                 word if is(word, "partitions") => Target::Partition(name),
                 word if is(word, "publishers") || is(word, "publisher") => Target::Publisher(name),
@@ -59,6 +59,11 @@ impl<'p> Route<'p> {
     pub(in crate::http) fn operation(&self) -> Operation {
         Operation::Send
     }
+}
+
+/// Decoded. One with a slash in it would pass for two, where a path is compared with a token's scope.
+fn segment(encoded: &str) -> Option<Cow<'_, str>> {
+    percent_decode(encoded).filter(|segment| !segment.is_empty() && !segment.contains('/'))
 }
 
 #[cfg(test)]
@@ -89,6 +94,7 @@ mod tests {
             "/telemetry/partitions/messages",
             "/telemetry/partitions//messages",
             "/telemetry/queues/1/messages",
+            "/telemetry/publishers/a%2Fb/messages",
         ] {
             assert_eq!(Route::parse(path), None, "{path}");
         }
