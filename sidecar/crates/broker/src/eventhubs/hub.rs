@@ -1,7 +1,7 @@
 //! One hub.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -92,6 +92,8 @@ pub(super) struct HubState {
     is_declared: AtomicBool,
     /// It holds its quota of the log; see [`HubState::measure`].
     is_full: AtomicBool,
+    /// Bytes that it should hold at most; `u64::MAX` if nobody said.
+    size: AtomicU64,
 }
 
 /// What is counted per hub.
@@ -135,6 +137,7 @@ impl HubState {
             turn: AtomicU32::new(0),
             is_declared: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
+            size: AtomicU64::new(u64::MAX),
         };
         hub.add(partitions);
         hub
@@ -161,6 +164,8 @@ impl HubState {
             retention: config.retention,
             bytes_max: config.size.map(|size| size.get() / u64::from(count)),
         };
+        let size = config.size.map_or(u64::MAX, |size| size.get());
+        self.size.store(size, Ordering::Relaxed);
         // New ones are declared before anybody can choose them.
         let added = (self.count()..count).map(|_| {
             let mut state = State::new(first);
@@ -232,6 +237,13 @@ impl HubState {
             depth.bytes += state.bytes_from(&begin);
         }
         depth
+    }
+
+    /// Whether it holds more than it should. Only then do the shares of its partitions count: when partitions are added the
+    /// shares become smaller, but events go only if there is not enough room for all.
+    pub(super) fn is_large(&self) -> bool {
+        let size = self.size.load(Ordering::Relaxed);
+        size < u64::MAX && self.depth().bytes > size
     }
 
     /// The log's quota is one of streams, of which a hub has many, so it is looked after here: no hub may take the room of

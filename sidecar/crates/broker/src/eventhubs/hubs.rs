@@ -253,9 +253,10 @@ impl Hubs {
     }
 
     fn trim_overdue(&self, hub: &HubState, now: Timestamp) -> Option<Timestamp> {
+        let is_hub_large = hub.is_large();
         let cells = hub.cells.load();
         let next = cells.iter().filter_map(|cell| {
-            if cell.trim_overdue(&self.shared, now) {
+            if cell.trim_overdue(&self.shared, now, is_hub_large) {
                 cell.state().overdue_at()
             } else {
                 Some(now + RETRY)

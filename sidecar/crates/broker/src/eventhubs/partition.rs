@@ -83,6 +83,9 @@ pub struct PartitionProperties {
     pub is_empty: bool,
 }
 
+/// What keeping a record in memory takes besides its bytes: small events must not cost many times what is counted.
+const KEPT_OVERHEAD: usize = 192;
+
 /// A partition's state behind its lock.
 ///
 /// A lock and not a task of its own, as state of ours usually has: appending never waits for anything, so that the lock is
@@ -130,9 +133,9 @@ impl Cell {
     }
 
     /// Begins at another record than before, if events are overdue. False if the log has no room to write that down.
-    pub(super) fn trim_overdue(&self, shared: &Shared, now: Timestamp) -> bool {
+    pub(super) fn trim_overdue(&self, shared: &Shared, now: Timestamp, is_hub_large: bool) -> bool {
         let mut state = self.state();
-        let Some(begin) = state.overdue(now) else {
+        let Some(begin) = state.overdue(now, is_hub_large) else {
             return true;
         };
         let payload = Step::Trimmed(begin).encode();
@@ -219,7 +222,7 @@ impl Partition {
         let then = Then::Show {
             cell: self.cell.clone(),
             record,
-            kept_bytes: if is_kept { length } else { 0 },
+            kept_bytes: if is_kept { length + KEPT_OVERHEAD } else { 0 },
         };
         shared.follow(commit.clone(), then);
         self.hub.counts.came_in(events);

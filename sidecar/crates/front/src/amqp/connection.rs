@@ -13,7 +13,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::conversation::Conversation;
 use super::transport::Transport;
-use crate::http::{Admission, Door};
+use crate::http::{Admission, Door, Reservation};
 
 /// What a connection reads at first, and once a read has filled that.
 const READ_BYTES: [usize; 2] = [4 << 10, 64 << 10];
@@ -21,6 +21,8 @@ const READ_BYTES: [usize; 2] = [4 << 10, 64 << 10];
 const OUTPUT_MAX: usize = 256 << 10;
 /// What is read after the goodbye, only to be forgotten.
 const LINGER_BYTES: usize = 8 << 20;
+/// Of messages of which only a part has come, before a client has shown a token.
+const STRANGERS_BYTES_MAX: usize = 64 << 10;
 /// How long a goodbye may take, from our close to the peer's.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -47,6 +49,8 @@ struct Driver {
     conversation: Conversation,
     input: BytesMut,
     output: BytesMut,
+    /// For messages of which only a part has come.
+    assembling: Reservation,
     /// The last read filled its buffer.
     is_busy: bool,
     /// The socket is of no more use.
@@ -67,6 +71,7 @@ impl Driver {
             machine,
             input: BytesMut::new(),
             output: BytesMut::new(),
+            assembling: door.bodies().reserve_nothing(),
             is_busy: false,
             has_ended: false,
             stalled: None,
@@ -146,6 +151,7 @@ impl Driver {
                 self.is_busy = read >= appetite;
                 self.door.amqp().metrics.bytes_in.inc_by(read as u64);
                 self.machine.on_bytes(&mut self.input, now);
+                self.pay_for_parts();
                 true
             }
             Poll::Ready(Err(error)) => {
@@ -153,6 +159,16 @@ impl Driver {
                 self.has_ended = true;
                 true
             }
+        }
+    }
+
+    /// Parts of messages count like messages on their way to the disk. Whoever may do nothing yet has no use for large ones.
+    fn pay_for_parts(&mut self) {
+        let bytes = self.machine.assembling();
+        let is_known = bytes <= STRANGERS_BYTES_MAX || self.conversation.has_grants();
+        if !is_known || !self.assembling.resize(bytes) {
+            self.door.amqp().metrics.refused_in_flight.inc();
+            self.conversation.refuse_parts(&mut self.machine);
         }
     }
 

@@ -100,6 +100,17 @@ impl Conversation {
         has_room && self.handled.len() < REPLIES_MAX && self.stopping != Stopping::Settling
     }
 
+    /// Whether the client has shown a token that is good for something.
+    pub(super) fn has_grants(&self) -> bool {
+        !self.grants.is_empty()
+    }
+
+    /// There is no room for the rest of what the client has begun to send.
+    pub(super) fn refuse_parts(&self, machine: &mut Connection) {
+        let error = self.told(Refusal::too_many_parts(), "");
+        machine.close(Some(error));
+    }
+
     pub(super) fn stop(&mut self) {
         if self.stopping == Stopping::No {
             self.stopping = Stopping::Settling;

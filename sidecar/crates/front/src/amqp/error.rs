@@ -197,6 +197,14 @@ impl Refusal {
         )
     }
 
+    pub(super) fn too_many_parts() -> Self {
+        Self::new(
+            Condition::RESOURCE_LIMIT_EXCEEDED,
+            "Too many bytes of messages are held of which the rest has yet to come. Put a token to $cbs before large \
+             messages, and send one after the other.",
+        )
+    }
+
     pub(super) fn from_broker(error: &broker::Error, host: &str, hub: &str) -> Self {
         match error {
             broker::Error::NotFound => Self::hub_not_found(host, hub),

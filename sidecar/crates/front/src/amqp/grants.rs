@@ -41,6 +41,10 @@ impl Grants {
         Err(nearest)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// When the next grant ends.
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         let expiries = self.0.iter().map(|(_, grant)| grant.expires());

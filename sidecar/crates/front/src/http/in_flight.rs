@@ -69,6 +69,18 @@ impl Reservation {
         self.bytes += bytes;
         true
     }
+
+    /// Takes `bytes` in all. False, and nothing changes, if they do not fit.
+    #[must_use]
+    pub(crate) fn resize(&mut self, bytes: usize) -> bool {
+        let more = signed(bytes) - self.bytes;
+        if let Ok(more) = usize::try_from(more) {
+            return self.grow(more);
+        }
+        self.budget.held.inc_by(more);
+        self.bytes += more;
+        true
+    }
 }
 
 impl Drop for Reservation {
@@ -95,6 +107,7 @@ mod tests {
         assert!(!second.grow(41));
         assert!(second.grow(40));
         assert!(in_flight.is_exhausted());
+        assert!(first.resize(10) && !first.resize(61) && first.resize(60));
         drop(first);
         assert_eq!(held.get(), 40);
         drop(second);

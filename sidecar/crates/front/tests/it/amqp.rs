@@ -426,6 +426,20 @@ async fn a_message_above_the_limit_is_rejected_and_the_link_goes_on() {
 }
 
 #[tokio::test]
+async fn a_stranger_holds_no_room_with_parts_of_messages() {
+    let world = World::start().await;
+    let mut peer = Peer::connect(world.amqp).await;
+    let cbs = peer.node("$cbs").await;
+    peer.begin_message(cbs, 4).await;
+    let (performative, _) = peer.heard().await;
+    let amqp::Performative::Close(close) = performative else {
+        panic!("{performative:?}");
+    };
+    assert_eq!(close.error.unwrap().condition, Condition::RESOURCE_LIMIT_EXCEEDED);
+    assert_eq!(world.metric("weft_http_in_flight_bodies_bytes"), Some(0.0));
+}
+
+#[tokio::test]
 async fn a_rule_s_name_and_key_may_be_shown_in_sasl() {
     let world = World::start().await;
     let mut peer = Peer::over(TcpStream::connect(world.amqp).await.unwrap());

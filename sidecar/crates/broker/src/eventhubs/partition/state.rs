@@ -355,13 +355,15 @@ impl State {
         self.tail.evict(record);
     }
 
-    /// Where the partition should begin, if not where it does. Only what is durable goes.
-    pub(in crate::eventhubs) fn overdue(&self, now: Timestamp) -> Option<Mark> {
+    /// Where the partition should begin, if not where it does. Only what is durable goes. `is_hub_large`: the hub as a whole
+    /// holds more than it should, so that a partition's share counts.
+    pub(in crate::eventhubs) fn overdue(&self, now: Timestamp, is_hub_large: bool) -> Option<Mark> {
         let rules = self.rules?;
         let begin = self.index.first()?;
         let by_time = self.index.outlived(now - rules.retention, self.next.mark());
         let by_size = rules
             .bytes_max
+            .filter(|_| is_hub_large)
             .and_then(|max| self.index.fitting(|mark| self.bytes_from(mark) <= max));
         let wanted = by_size
             .into_iter()

@@ -283,6 +283,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         delivery
     }
 
+    /// Sends so many parts of a message, and never its end.
+    pub(crate) async fn begin_message(&mut self, handle: u32, parts: usize) {
+        let mut transfer = Transfer {
+            handle,
+            delivery_id: Some(self.deliveries),
+            delivery_tag: Some(Bytes::from_static(b"x")),
+            message_format: Some(0),
+            more: true,
+            ..Transfer::default()
+        };
+        for _ in 0..parts {
+            self.say(&Performative::Transfer(transfer.clone()), &[0; PART])
+                .await;
+            transfer.delivery_id = None;
+        }
+    }
+
     /// The next disposition or detach.
     pub(crate) async fn settled(&mut self) -> Result<Disposition, Detach> {
         loop {
