@@ -174,7 +174,9 @@ fn network_policies_open_the_doors_and_nothing_else() {
                  spec: {storage: {ephemeral: {sizeLimit: 64Mi}}, tls: {plaintext: true}}";
     space.apply(plain).expect("the manifest is accepted");
     space.wait_ready::<Namespace>("plain", SOON).expect("ready");
-    for (name, doors) in [("shop", vec![8443, 9464]), ("plain", vec![8080, 8443, 9464])] {
+    let secure = vec![5671, 8443, 9464];
+    let all = vec![5671, 5672, 8080, 8443, 9464];
+    for (name, doors) in [("shop", secure), ("plain", all)] {
         let policy: NetworkPolicy = space.get(name).expect("a policy");
         let spec = serde_json::to_value(policy.spec.expect("a spec")).expect("JSON");
         let ports = |rules: &serde_json::Value| -> Vec<u64> {
