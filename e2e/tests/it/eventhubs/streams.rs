@@ -13,7 +13,7 @@ use std::{
 use e2e::eventhubs::{Client, Event, Line, Position, Request, Sdk};
 
 /// How long a client may take to go on after a restart.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY: Duration = Duration::from_secs(120);
 
 /// Often enough that the SDK itself survives a broker that is away.
 const RETRIES: u32 = 200;
