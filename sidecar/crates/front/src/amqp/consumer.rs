@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use amqp::LinkId;
 use amqp::performative::Attach;
-use amqp::{LinkId, Value};
 use broker::{Partition, Received, Receiver, ReceiverError, ReceiverOptions};
 use bytes::BytesMut;
 use futures_util::future::BoxFuture;
@@ -46,23 +46,8 @@ pub(super) fn options(attach: &Attach) -> ReceiverOptions {
     let name = RECEIVER_NAMES.into_iter().find_map(find);
     ReceiverOptions {
         name: name.and_then(|(_, name)| name.as_str()).map(str::to_owned),
-        epoch: find(EPOCH).and_then(|(_, epoch)| integer(epoch)),
+        epoch: find(EPOCH).and_then(|(_, epoch)| epoch.as_integer()),
     }
-}
-
-/// An integer of any width.
-pub(super) fn integer(value: &Value) -> Option<i64> {
-    Some(match *value {
-        Value::Ubyte(number) => number.into(),
-        Value::Ushort(number) => number.into(),
-        Value::Uint(number) => number.into(),
-        Value::Ulong(number) => i64::try_from(number).ok()?,
-        Value::Byte(number) => number.into(),
-        Value::Short(number) => number.into(),
-        Value::Int(number) => number.into(),
-        Value::Long(number) => number,
-        _ => return None,
-    })
 }
 
 impl Consumer {

@@ -199,5 +199,5 @@ pub(crate) enum Rejected {
 
 fn integer(properties: &Fields, name: &str) -> Option<i64> {
     let (_, value) = properties.iter().find(|(key, _)| *key == name)?;
-    super::consumer::integer(value)
+    value.as_integer()
 }

@@ -52,12 +52,11 @@ pub(super) fn start(filter: &[(Symbol, Value)]) -> Result<StartPosition, Unreada
     Ok(start)
 }
 
+/// Usually described, in one way or another.
 fn text(value: &Value) -> Option<&str> {
     match value {
-        Value::Described(described) => text(&described.value),
-        Value::String(text) => Some(text),
-        Value::Symbol(symbol) => Some(symbol.as_str()),
-        _ => None,
+        Value::Described(described) => described.value.as_str(),
+        plain => plain.as_str(),
     }
 }
 

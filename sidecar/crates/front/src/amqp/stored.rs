@@ -119,7 +119,7 @@ fn partition_key(annotations: &Annotations) -> Result<Option<&str>, Error> {
 
 fn producer_sequence(annotations: &Annotations) -> Option<i32> {
     let number = annotations.get(PRODUCER_SEQUENCE)?.to_value();
-    super::consumer::integer(&number)?.try_into().ok()
+    number.as_integer()?.try_into().ok()
 }
 
 fn is_ours(key: AnnotationKey<'_>) -> bool {
