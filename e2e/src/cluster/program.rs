@@ -19,6 +19,10 @@ use crate::{clients::Sdk, eventhubs, toolbox};
 /// Where Linux keeps programs and what they are linked with.
 const SYSTEM: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc/alternatives"];
 
+/// The proxies of a busy cluster learn of a new pod within this. Programs are told apart from their cluster: an SDK's own
+/// retries last a few seconds only.
+const PROXIES_DEADLINE: Duration = Duration::from_secs(60);
+
 /// Not root, and not the broker's user.
 const USER: u32 = 1000;
 
@@ -135,9 +139,12 @@ impl<'a> Program<'a> {
         running.wait(deadline)
     }
 
-    /// Starts it.
+    /// Starts it, as soon as every node leads to the Namespaces that it is connected to.
     pub fn start(self) -> anyhow::Result<Running<'a>> {
         self.space.cluster().machine()?;
+        for namespace in &self.connections {
+            self.space.wait_until_reachable(namespace, PROXIES_DEADLINE)?;
+        }
         let pod: Pod = serde_json::from_value(self.pod()).context("write a pod")?;
         let cluster = self.space.cluster();
         let api = cluster.api::<Pod>(self.space.name());

@@ -24,6 +24,7 @@ use super::{
     command,
     connection::{Cluster, Kind},
     program::Program,
+    wait,
 };
 use crate::{EventGrid, http};
 
@@ -222,6 +223,23 @@ impl Space {
     /// A connection to a Namespace, from the host, by its Service, over TLS.
     pub fn event_grid(&self, namespace: &str) -> anyhow::Result<EventGrid> {
         self.door(namespace)?.open()
+    }
+
+    /// Waits until the Service of a Namespace leads to its pod from every node: a proxy writes its rules some time after the
+    /// pod is ready, and refuses connections until then.
+    pub(super) fn wait_until_reachable(&self, namespace: &str, deadline: Duration) -> anyhow::Result<()> {
+        let service: Service = self.get(namespace)?;
+        let address = service.spec.and_then(|spec| spec.cluster_ip);
+        let address = address.with_context(|| format!("the Service {namespace} has no address"))?;
+        let connect = format!("exec 3<>/dev/tcp/{address}/443");
+        for node in self.cluster.machine()?.nodes()? {
+            let what = format!("{} to lead to the Service {namespace}", node.name());
+            wait::until(&what, deadline, || {
+                let mut command = node.command("timeout")?;
+                command::run(command.args(["5", "bash", "-c", &connect]))
+            })?;
+        }
+        Ok(())
     }
 
     /// A program to run in a pod here, with the machine's own Python and Node.
