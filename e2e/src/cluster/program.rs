@@ -19,8 +19,8 @@ use crate::{clients::Sdk, eventhubs, toolbox};
 /// Where Linux keeps programs and what they are linked with.
 const SYSTEM: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc/alternatives"];
 
-/// The proxies of a busy cluster learn of a new pod within this. Programs are told apart from their cluster: an SDK's own
-/// retries last a few seconds only.
+/// The proxies of a busy cluster learn of a new pod within this. It is waited for because an SDK's own retries last a few
+/// seconds only.
 const PROXIES_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Not root, and not the broker's user.
