@@ -3,13 +3,15 @@
 use model::Timestamp;
 
 use crate::keys::Right;
+use crate::reviews::{Object, Verb};
 
 /// Why a credential is refused. The text is what the caller reads: it says what broke and how to fix it, and never
-/// holds a key or a signature.
+/// holds a key, a token or a signature.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     #[error(
-        "no credential: send `Authorization: SharedAccessKey KEY`, `aeg-sas-key: KEY` or `aeg-sas-token: TOKEN`"
+        "no credential: send `Authorization: Bearer TOKEN`, `Authorization: SharedAccessKey KEY`, `aeg-sas-key: KEY` \
+         or `aeg-sas-token: TOKEN`"
     )]
     Missing,
     #[error(
@@ -42,20 +44,220 @@ pub enum Error {
     OutOfScope(String),
     #[error("the authorization rule `{rule}` lacks the right {right}: use the key of a rule that has it")]
     LacksRight { rule: String, right: Right },
+    #[error(
+        "access keys and what they sign are switched off here by `disableLocalAuth: true` of the Namespace: \
+         send `Authorization: Bearer TOKEN`, or over AMQP a `jwt`, with a token of your ServiceAccount or your issuer"
+    )]
+    LocalAuthDisabled,
+
+    #[error(
+        "no bearer token is accepted here, because the keys of no issuer are known (yet): look at the Namespace's \
+         conditions, or use an access key"
+    )]
+    NoIssuer,
+    #[error("the bearer token cannot be used: {0}")]
+    BearerMalformed(&'static str),
+    #[error(
+        "the bearer token was issued by `{0}`, which is not trusted here: use a token of the cluster, or add the issuer \
+         to `identity.issuers` of the Namespace exactly as it is written in `iss`"
+    )]
+    UnknownIssuer(String),
+    #[error(
+        "the bearer token is meant for {}, not for {}: ask its issuer for one with that audience",
+        quoted(found),
+        quoted(expected)
+    )]
+    WrongAudience {
+        found: Vec<String>,
+        expected: Vec<String>,
+    },
+    #[error("the bearer token expired at {0}: get a new one")]
+    BearerExpired(Timestamp),
+    #[error("the bearer token is valid from {0} on: check the clock of who issued it")]
+    BearerNotYetValid(Timestamp),
+    #[error(
+        "the signature of the bearer token matches no key that its issuer publishes: get a new one; if its issuer has \
+         just changed its keys, try again in some seconds"
+    )]
+    BearerBadSignature,
+    #[error(
+        "the bearer token is signed with `{0}`, which is not accepted: use RS256, RS384, RS512, PS256, PS384, PS512, \
+         ES256, ES384 or EdDSA"
+    )]
+    AlgorithmRefused(String),
+    #[error(
+        "`{}` may not `{verb}` on {}: bind a role that has the verb, such as {}",
+        shown(username),
+        one_of(objects),
+        role(*verb, objects)
+    )]
+    LacksVerb {
+        username: String,
+        verb: Verb,
+        objects: Vec<Object>,
+    },
+    /// With why, which is for the log: it may speak of what is inside the cluster.
+    #[error("it cannot be found out now what the bearer token may do: try again in some seconds")]
+    Unavailable(String),
+
+    #[error("the header `Authorization` is malformed: {0}; valid format: SharedKey ACCOUNT:SIGNATURE")]
+    MalformedSharedKey(&'static str),
+    #[error("the account `{found}` is not served here: use the name of the Namespace, `{expected}`")]
+    WrongAccount { found: String, expected: String },
+    #[error(
+        "the signature of the request matches no key of this Namespace: sign with HMAC-SHA256 under the base64-decoded \
+         key; the text that was expected to be signed: {0:?}"
+    )]
+    BadRequestSignature(String),
+    #[error("the request was signed at {0}, which is more than 15 minutes from now: check your clock")]
+    RequestTooOld(Timestamp),
+    #[error("the storage SAS is malformed: {0}")]
+    MalformedStorageSas(&'static str),
+    #[error("the storage SAS is not supported: {0}")]
+    UnsupportedStorageSas(&'static str),
+    #[error(
+        "the signature of the storage SAS matches no key of this Namespace: sign with HMAC-SHA256 under the \
+         base64-decoded key; the text that was expected to be signed: {0:?}"
+    )]
+    BadStorageSasSignature(String),
+    #[error("the storage SAS is valid from {0} on")]
+    StorageSasNotYetValid(Timestamp),
+    #[error("the storage SAS does not allow this: it needs {0}")]
+    StorageSasLacks(&'static str),
+}
+
+/// What a refused caller can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Nobody we know: show another credential (401).
+    Unauthenticated,
+    /// Known, but not allowed to do this: get the right (403).
+    Forbidden,
+    /// It cannot be decided now: try again (503).
+    Unavailable,
 }
 
 impl Error {
-    /// Whether the caller is known but may not do this (403), rather than unknown (401).
-    pub const fn is_forbidden(&self) -> bool {
+    /// What the caller can do about it.
+    pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::OutOfScope(_) | Self::LacksRight { .. } => true,
+            Self::OutOfScope(_)
+            | Self::LacksRight { .. }
+            | Self::LacksVerb { .. }
+            | Self::StorageSasLacks(_) => ErrorKind::Forbidden,
+            Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::Missing
             | Self::Malformed(_)
             | Self::MalformedSignature(_)
             | Self::Expired(_)
             | Self::BadSignature
             | Self::BadSignatureOfRule(_)
-            | Self::WrongKey => false,
+            | Self::WrongKey
+            | Self::LocalAuthDisabled
+            | Self::NoIssuer
+            | Self::BearerMalformed(_)
+            | Self::UnknownIssuer(_)
+            | Self::WrongAudience { .. }
+            | Self::BearerExpired(_)
+            | Self::BearerNotYetValid(_)
+            | Self::BearerBadSignature
+            | Self::AlgorithmRefused(_)
+            | Self::MalformedSharedKey(_)
+            | Self::WrongAccount { .. }
+            | Self::BadRequestSignature(_)
+            | Self::RequestTooOld(_)
+            | Self::MalformedStorageSas(_)
+            | Self::UnsupportedStorageSas(_)
+            | Self::BadStorageSasSignature(_)
+            | Self::StorageSasNotYetValid(_) => ErrorKind::Unauthenticated,
         }
+    }
+
+    /// Whether the caller is known but may not do this (403), rather than unknown (401).
+    pub const fn is_forbidden(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Forbidden)
+    }
+}
+
+/// A stranger's text, short and plain enough for a message: at most 200 characters, none of which is a control character.
+pub fn shown(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 200;
+    let plain = |character: char| if character.is_control() { '?' } else { character };
+    text.chars().take(CHARACTERS_MAX).map(plain).collect()
+}
+
+fn quoted(names: &[String]) -> String {
+    if names.is_empty() {
+        return "nobody".to_owned();
+    }
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(" or ")
+}
+
+fn one_of(objects: &[Object]) -> String {
+    let objects: Vec<_> = objects.iter().map(Object::to_string).collect();
+    objects.join(" or ")
+}
+
+/// The role of ours that has the verb for the kind of thing that was asked for.
+fn role(verb: Verb, objects: &[Object]) -> &'static str {
+    let narrowest = objects.first();
+    let is_checkpoints = narrowest.is_some_and(|object| object.subresource.is_some());
+    match (narrowest.map(|object| object.resource), verb) {
+        _ if is_checkpoints => "storage-blob-data-contributor",
+        (Some("topics" | "eventsubscriptions"), Verb::Send) => "eventgrid-data-sender",
+        (Some("topics" | "eventsubscriptions"), Verb::Receive) => "eventgrid-data-receiver",
+        (Some("topics" | "eventsubscriptions"), Verb::Manage) => "eventgrid-data-contributor",
+        (_, Verb::Send) => "azure-event-hubs-data-sender",
+        (_, Verb::Receive) => "azure-event-hubs-data-receiver",
+        (_, Verb::Manage) => "azure-event-hubs-data-owner",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_verb_names_who_what_where_and_a_role_that_helps() {
+        let object = |resource, subresource, name: &str| Object {
+            resource,
+            subresource,
+            name: name.to_owned(),
+        };
+        let lacks = |verb, objects| Error::LacksVerb {
+            username: "system:serviceaccount:shop:web".to_owned(),
+            verb,
+            objects,
+        };
+        let hub = lacks(
+            Verb::Send,
+            vec![
+                object("hubs", None, "telemetry"),
+                object("eventnamespaces", None, "shop"),
+            ],
+        );
+        assert_eq!(
+            hub.to_string(),
+            "`system:serviceaccount:shop:web` may not `send` on hubs.weft.dev/telemetry or \
+             eventnamespaces.weft.dev/shop: bind a role that has the verb, such as azure-event-hubs-data-sender"
+        );
+        let checkpoints = lacks(
+            Verb::Receive,
+            vec![object("eventnamespaces", Some("checkpoints"), "shop")],
+        );
+        let text = checkpoints.to_string();
+        assert!(
+            text.contains("eventnamespaces.weft.dev/shop/checkpoints: "),
+            "{text}"
+        );
+        assert!(text.ends_with("storage-blob-data-contributor"), "{text}");
+        assert_eq!(hub.kind(), ErrorKind::Forbidden);
+    }
+
+    #[test]
+    fn a_stranger_s_text_is_shown_short_and_plain() {
+        assert_eq!(shown("https://idp\r\nX-Evil: 1"), "https://idp??X-Evil: 1");
+        assert_eq!(shown(&"x".repeat(10_000)).len(), 200);
     }
 }

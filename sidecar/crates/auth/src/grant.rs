@@ -2,25 +2,95 @@
 
 use model::Timestamp;
 
+use crate::bearer::{LEEWAY, Verified};
 use crate::keys::{Right, Rights};
 use crate::permit::{Listen, Permit, Send};
+use crate::resource::Owned;
+use crate::reviews::{Answers, Object};
 use crate::sas::scope::Scope;
-use crate::{Error, Resource};
+use crate::{Authorizer, Error, Resource, Verb};
 
-/// What a token allows until it expires, for protocols that show it once for many operations (AMQP's `$cbs`). It does not
-/// end when the key that signed it is taken away, as in Azure: its expiry bounds that.
+/// What a token allows until it expires, for protocols that show it once for many operations (AMQP's `$cbs`).
+///
+/// It is to be [reviewed again](Grant::review_again) every few seconds. What a SAS token grants does not end when the key
+/// that signed it is taken away, as in Azure: its expiry bounds that. It does end when keys count no more.
 #[derive(Clone, Debug)]
 pub struct Grant {
-    pub(crate) rule: String,
-    pub(crate) rights: Rights,
-    pub(crate) scope: Scope,
-    pub(crate) expires: Timestamp,
+    holder: Holder,
+    scope: Scope,
+    expires: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+enum Holder {
+    /// Somebody with a key.
+    Rule { name: String, rights: Rights },
+    /// Somebody with a bearer token.
+    Subject {
+        verified: Verified,
+        /// What it was asked for.
+        resource: Owned,
+        /// Where its rights were looked for.
+        objects: Vec<Object>,
+        answers: Answers,
+    },
 }
 
 impl Grant {
+    pub(crate) const fn of_rule(name: String, rights: Rights, scope: Scope, expires: Timestamp) -> Self {
+        Self {
+            holder: Holder::Rule { name, rights },
+            scope,
+            expires,
+        }
+    }
+
+    pub(crate) fn of_subject(
+        verified: Verified,
+        resource: &Resource<'_>,
+        objects: Vec<Object>,
+        answers: Answers,
+    ) -> Self {
+        Self {
+            scope: Scope::of(resource),
+            expires: verified.expires + LEEWAY,
+            holder: Holder::Subject {
+                verified,
+                resource: resource.owned(),
+                objects,
+                answers,
+            },
+        }
+    }
+
     /// From then on it allows nothing.
-    pub fn expires(&self) -> Timestamp {
+    pub const fn expires(&self) -> Timestamp {
         self.expires
+    }
+
+    /// What it allows now: the rights of a bearer token's subject are asked for again, and its issuer must still be
+    /// trusted. That of a key, or of a SAS token, stays as it is while keys count.
+    ///
+    /// While nobody can be asked, rights that were confirmed in the last ten minutes live on.
+    ///
+    /// # Errors
+    /// `Expired`, `LocalAuthDisabled`, `BearerExpired`, `NoIssuer`, `UnknownIssuer`, `LacksVerb` if no right is left, `Unavailable` if nobody
+    /// could be asked for too long. With each of them the grant is worth nothing any more.
+    pub async fn review_again(&self, authorizer: &Authorizer, now: Timestamp) -> Result<Self, Error> {
+        match &self.holder {
+            Holder::Rule { .. } => {
+                authorizer.must_take_keys()?;
+                self.must_be_alive(now)?;
+                Ok(self.clone())
+            }
+            Holder::Subject {
+                verified, resource, ..
+            } => {
+                authorizer
+                    .review_again(verified.clone(), &resource.as_resource(), now)
+                    .await
+            }
+        }
     }
 
     /// Whether it is good for `resource` at all, whatever for.
@@ -28,13 +98,14 @@ impl Grant {
     /// # Errors
     /// `OutOfScope`.
     pub fn must_cover(&self, resource: &Resource<'_>) -> Result<(), Error> {
-        self.scope.must_cover(resource, Right::Listen)
+        self.must_cover_for(resource, Right::Listen)
     }
 
     /// May its owner publish to `resource`?
     ///
     /// # Errors
-    /// `Expired`, `OutOfScope`, `LacksRight`.
+    /// `Expired`, `OutOfScope`, `LacksRight`; of a bearer token `BearerExpired`, `OutOfScope`, `LacksVerb`,
+    /// `Unavailable`.
     pub fn permit_send(&self, resource: &Resource<'_>, now: Timestamp) -> Result<Permit<Send>, Error> {
         self.check(resource, Right::Send, now).map(|()| Permit::granted())
     }
@@ -54,20 +125,46 @@ impl Grant {
     /// As [`Grant::permit_send`].
     pub fn must_know(&self, resource: &Resource<'_>, now: Timestamp) -> Result<(), Error> {
         self.check(resource, Right::Listen, now)
+            .or_else(|_| self.check(resource, Right::Manage, now))
             .or_else(|_| self.check(resource, Right::Send, now))
     }
 
     pub(crate) fn check(&self, resource: &Resource<'_>, right: Right, now: Timestamp) -> Result<(), Error> {
-        if now >= self.expires {
-            return Err(Error::Expired(self.expires));
+        self.must_be_alive(now)?;
+        self.must_cover_for(resource, right)?;
+        match &self.holder {
+            Holder::Rule { rights, .. } if rights.allow(right) => Ok(()),
+            Holder::Rule { name, .. } => Err(Error::LacksRight {
+                rule: name.clone(),
+                right,
+            }),
+            Holder::Subject {
+                verified,
+                objects,
+                answers,
+                ..
+            } => {
+                let verb = Verb::from(right);
+                answers.of(verb).must_allow(&verified.subject, verb, objects)
+            }
         }
-        self.scope.must_cover(resource, right)?;
-        if self.rights.allow(right) {
-            return Ok(());
+    }
+
+    fn must_be_alive(&self, now: Timestamp) -> Result<(), Error> {
+        match &self.holder {
+            Holder::Subject { verified, .. } => verified.must_be_alive(now),
+            Holder::Rule { .. } if now < self.expires => Ok(()),
+            Holder::Rule { .. } => Err(Error::Expired(self.expires)),
         }
-        Err(Error::LacksRight {
-            rule: self.rule.clone(),
-            right,
-        })
+    }
+
+    fn must_cover_for(&self, resource: &Resource<'_>, right: Right) -> Result<(), Error> {
+        // Roles for checkpoints are bound to those alone, so a review of the Namespace says nothing of them.
+        if let Holder::Subject { resource: asked, .. } = &self.holder
+            && matches!(resource, Resource::Checkpoints) != matches!(asked, Owned::Checkpoints)
+        {
+            return Err(self.scope.out_of());
+        }
+        self.scope.must_cover(resource, right)
     }
 }

@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
+use crate::Error;
 use crate::keys::{Keys, Rights, Secret};
 
 /// Length of an HMAC-SHA256 in bytes.
@@ -15,7 +16,11 @@ pub(crate) const SIGNATURE_LENGTH: usize = 32;
 
 /// All rules with their keys. Every search looks at every key, so that its time tells nothing about which one, or how
 /// much of one, was right.
-pub(crate) struct KeyRing(Vec<Entry>);
+pub(crate) struct KeyRing {
+    entries: Vec<Entry>,
+    /// Whether no key counts.
+    is_disabled: bool,
+}
 
 struct Entry {
     rule: String,
@@ -49,7 +54,18 @@ impl KeyRing {
             rights: rule.rights,
             keys: [Key::new(&rule.primary), Key::new(&rule.secondary)],
         };
-        Self(keys.rules.iter().map(entry).collect())
+        Self {
+            entries: keys.rules.iter().map(entry).collect(),
+            is_disabled: keys.local_auth_disabled,
+        }
+    }
+
+    /// Nobody may open a door with a key while that is switched off. The searches below do not look at it.
+    pub(crate) const fn must_count(&self) -> Result<(), Error> {
+        if self.is_disabled {
+            return Err(Error::LocalAuthDisabled);
+        }
+        Ok(())
     }
 
     /// The rule that has this key.
@@ -90,7 +106,7 @@ impl KeyRing {
         let mut found = Choice::from(0);
         let mut index = 0_u64;
         let mut rights = 0_u8;
-        for (position, entry) in (0_u64..).zip(&self.0) {
+        for (position, entry) in (0_u64..).zip(&self.entries) {
             let [primary, secondary] = &entry.keys;
             let hit =
                 (matches(entry, primary) & primary.usable) | (matches(entry, secondary) & secondary.usable);
@@ -101,7 +117,7 @@ impl KeyRing {
         if !bool::from(found) {
             return None;
         }
-        let entry = self.0.get(usize::try_from(index).ok()?)?;
+        let entry = self.entries.get(usize::try_from(index).ok()?)?;
         Some(Match {
             rule: &entry.rule,
             rights: Rights::from_bits(rights),
@@ -140,7 +156,7 @@ impl Key {
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.0.iter().map(|entry| &entry.rule))
+            .entries(self.entries.iter().map(|entry| &entry.rule))
             .finish()
     }
 }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-/// All authorization rules of a Namespace.
+/// All authorization rules of a Namespace, and whether they count.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     pub rules: Vec<Rule>,
+    /// Whether keys and what they sign are refused, so that only bearer tokens open doors (`disableLocalAuth`).
+    pub local_auth_disabled: bool,
 }
 
 /// An authorization rule: whoever shows one of its two keys has its rights.
@@ -112,7 +114,8 @@ mod tests {
             "{:?} {:#?}",
             rule,
             Keys {
-                rules: vec![rule.clone()]
+                rules: vec![rule.clone()],
+                ..Keys::default()
             }
         );
         assert!(!shown.contains("cHJ"), "{shown}");

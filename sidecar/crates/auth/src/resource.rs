@@ -17,6 +17,8 @@ pub enum Resource<'a> {
     /// An event hub or a part of one, by its path without a leading slash: `HUB`, `HUB/Partitions/0`,
     /// `HUB/publishers/NAME`, `HUB/ConsumerGroups/NAME/Partitions/0`, `HUB/$management`.
     Hub(&'a str),
+    /// Every container of checkpoint blobs of the Namespace.
+    Checkpoints,
 }
 
 impl<'a> Resource<'a> {
@@ -33,10 +35,24 @@ impl<'a> Resource<'a> {
         Self::Subscription { topic, name }
     }
 
+    /// The same, with names of its own.
+    pub(crate) fn owned(self) -> Owned {
+        match self {
+            Self::Namespace => Owned::Namespace,
+            Self::Topic(topic) => Owned::Topic(topic.to_owned()),
+            Self::Subscription { topic, name } => Owned::Subscription {
+                topic: topic.to_owned(),
+                name: name.to_owned(),
+            },
+            Self::Hub(path) => Owned::Hub(path.to_owned()),
+            Self::Checkpoints => Owned::Checkpoints,
+        }
+    }
+
     /// The path of its URL.
     pub(crate) fn segments(self) -> impl Iterator<Item = &'a str> {
         let (fixed, path) = match self {
-            Self::Namespace => ([None; 4], None),
+            Self::Namespace | Self::Checkpoints => ([None; 4], None),
             Self::Topic(topic) => ([Some("topics"), Some(topic), None, None], None),
             Self::Subscription { topic, name } => (
                 [
@@ -50,5 +66,27 @@ impl<'a> Resource<'a> {
             Self::Hub(path) => ([None; 4], Some(path.split('/'))),
         };
         fixed.into_iter().flatten().chain(path.into_iter().flatten())
+    }
+}
+
+/// A [`Resource`] with names of its own.
+#[derive(Clone, Debug)]
+pub(crate) enum Owned {
+    Namespace,
+    Topic(String),
+    Subscription { topic: String, name: String },
+    Hub(String),
+    Checkpoints,
+}
+
+impl Owned {
+    pub(crate) fn as_resource(&self) -> Resource<'_> {
+        match self {
+            Self::Namespace => Resource::Namespace,
+            Self::Topic(topic) => Resource::Topic(topic),
+            Self::Subscription { topic, name } => Resource::Subscription { topic, name },
+            Self::Hub(path) => Resource::Hub(path),
+            Self::Checkpoints => Resource::Checkpoints,
+        }
     }
 }

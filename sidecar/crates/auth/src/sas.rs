@@ -15,6 +15,7 @@ use model::Timestamp;
 
 use crate::Error;
 use crate::key_ring::SIGNATURE_LENGTH;
+use crate::url::{Plus, decode as url_decode};
 use scope::Scope;
 
 /// A token that is well formed; nothing else is known of it.
@@ -70,30 +71,4 @@ fn decode_signature(encoded: &str) -> Result<[u8; SIGNATURE_LENGTH], Error> {
     bytes
         .try_into()
         .map_err(|_| Error::Malformed("`s` is no HMAC-SHA256: it must have 32 bytes"))
-}
-
-/// What a plus sign stands for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Plus {
-    Space,
-    Itself,
-}
-
-/// Decodes percent escapes; `None` if one is broken, or the result is no UTF-8.
-fn url_decode(text: &str, plus: Plus) -> Option<String> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    let mut output = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        output.push(match byte {
-            b'%' => digit(bytes.next()?)? << 4 | digit(bytes.next()?)?,
-            b'+' if plus == Plus::Space => b' ',
-            byte => byte,
-        });
-    }
-    String::from_utf8(output).ok()
 }

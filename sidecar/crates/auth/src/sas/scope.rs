@@ -1,7 +1,7 @@
 //! What a SAS token is good for: every resource that its URL prefixes.
 
-use super::{Plus, url_decode};
 use crate::keys::Right;
+use crate::url::{Plus, decode as url_decode};
 use crate::{Error, Resource};
 
 /// The path of a token's resource, as decoded segments. Scheme, host and port do not count: the same broker is reached
@@ -16,6 +16,21 @@ const TOPIC_SEGMENTS: usize = 2;
 impl Scope {
     /// Everything.
     pub(crate) const NAMESPACE: Self = Self(Vec::new());
+
+    /// The hub that `resource` is a part of with all below it; else `resource` with all below it.
+    pub(crate) fn of(resource: &Resource<'_>) -> Self {
+        let segments_max = match resource {
+            Resource::Hub(_) => 1,
+            _ => usize::MAX,
+        };
+        Self(
+            resource
+                .segments()
+                .take(segments_max)
+                .map(str::to_owned)
+                .collect(),
+        )
+    }
 
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
         let malformed = Error::Malformed("`r` is no URL such as https://HOST/topics/TOPIC");
@@ -43,8 +58,13 @@ impl Scope {
         if prefixes && (right == Right::Listen || !self.is_subscription()) {
             Ok(())
         } else {
-            Err(Error::OutOfScope(self.shown()))
+            Err(self.out_of())
         }
+    }
+
+    /// The refusal of what it does not cover.
+    pub(crate) fn out_of(&self) -> Error {
+        Error::OutOfScope(self.shown())
     }
 
     fn is_subscription(&self) -> bool {

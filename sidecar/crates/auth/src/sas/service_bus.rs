@@ -7,9 +7,10 @@
 use model::Timestamp;
 
 use super::scope::Scope;
-use super::{BAD_ENCODING, Plus, decode_signature, url_decode};
+use super::{BAD_ENCODING, decode_signature};
 use crate::Error;
 use crate::key_ring::SIGNATURE_LENGTH;
+use crate::url::{Plus, decode as url_decode};
 
 /// What comes before the parameters where a token travels outside of HTTP.
 const SCHEME: &str = "SharedAccessSignature";

@@ -1,6 +1,8 @@
 use auth::{Authorizer, Credential, Error, Keys, Resource, Right, Rights};
 
-use crate::fixture::{LISTENER, PRIMARY, SECONDARY, SENDER, at, authorizer, keys, rule, sign, token};
+use crate::fixture::{
+    AtOnce as _, LISTENER, PRIMARY, SECONDARY, SENDER, at, authorizer, keys, rule, sign, token,
+};
 
 const NOW: &str = "2026-01-01T00:00:00Z";
 const ORDERS: Resource<'static> = Resource::topic("orders");
@@ -9,10 +11,10 @@ const ORDERS: Resource<'static> = Resource::topic("orders");
 fn both_keys_of_a_rule_open_the_door() {
     for key in [PRIMARY, SECONDARY] {
         let key = Credential::AccessKey(key);
-        authorizer().permit_send(&key, &ORDERS, at(NOW)).unwrap();
-        authorizer().permit_listen(&key, &ORDERS, at(NOW)).unwrap();
+        authorizer().send_at_once(&key, &ORDERS, at(NOW)).unwrap();
+        authorizer().listen_at_once(&key, &ORDERS, at(NOW)).unwrap();
         authorizer()
-            .permit_manage(&key, &Resource::NAMESPACE, at(NOW))
+            .manage_at_once(&key, &Resource::NAMESPACE, at(NOW))
             .unwrap();
     }
 }
@@ -20,7 +22,7 @@ fn both_keys_of_a_rule_open_the_door() {
 #[test]
 fn a_key_that_is_no_base64_works_as_a_key() {
     let key = Credential::AccessKey("not base64");
-    authorizer().permit_listen(&key, &ORDERS, at(NOW)).unwrap();
+    authorizer().listen_at_once(&key, &ORDERS, at(NOW)).unwrap();
 }
 
 #[test]
@@ -33,10 +35,10 @@ fn a_wrong_key_is_refused_however_near_it_is() {
         &format!("{PRIMARY}="),
         &PRIMARY.to_lowercase(),
     ] {
-        let refused = authorizer().permit_send(&Credential::AccessKey(key), &ORDERS, at(NOW));
+        let refused = authorizer().send_at_once(&Credential::AccessKey(key), &ORDERS, at(NOW));
         assert_eq!(refused.unwrap_err(), Error::WrongKey, "{key}");
     }
-    let refused = authorizer().permit_send(&Credential::None, &ORDERS, at(NOW));
+    let refused = authorizer().send_at_once(&Credential::None, &ORDERS, at(NOW));
     assert_eq!(refused.unwrap_err(), Error::Missing);
 }
 
@@ -44,6 +46,7 @@ fn a_wrong_key_is_refused_however_near_it_is() {
 fn an_empty_key_signs_nothing() {
     let keys = Keys {
         rules: vec![rule("broken", Rights::ALL, "", "")],
+        ..Keys::default()
     };
     let signed = sign("", "r=http%3A%2F%2Fx&e=2030-01-01T00%3A00%3A00Z");
     for credential in [
@@ -52,7 +55,7 @@ fn an_empty_key_signs_nothing() {
     ] {
         assert!(
             Authorizer::new(&keys)
-                .permit_send(&credential, &ORDERS, at(NOW))
+                .send_at_once(&credential, &ORDERS, at(NOW))
                 .is_err()
         );
     }
@@ -61,7 +64,7 @@ fn an_empty_key_signs_nothing() {
 #[test]
 fn a_right_key_without_the_right_is_known_but_forbidden() {
     let refused = authorizer()
-        .permit_listen(&Credential::AccessKey(SENDER), &ORDERS, at(NOW))
+        .listen_at_once(&Credential::AccessKey(SENDER), &ORDERS, at(NOW))
         .unwrap_err();
     assert_eq!(
         refused,
@@ -72,7 +75,7 @@ fn a_right_key_without_the_right_is_known_but_forbidden() {
     );
     assert!(refused.is_forbidden());
     let refused = authorizer()
-        .permit_send(&Credential::AccessKey(LISTENER), &ORDERS, at(NOW))
+        .send_at_once(&Credential::AccessKey(LISTENER), &ORDERS, at(NOW))
         .unwrap_err();
     assert_eq!(
         refused,
@@ -83,8 +86,8 @@ fn a_right_key_without_the_right_is_known_but_forbidden() {
     );
     let token = token(SENDER, "http://localhost", "2030-01-01T00:00:00Z");
     let token = Credential::SharedAccessSignature(&token);
-    authorizer().permit_send(&token, &ORDERS, at(NOW)).unwrap();
-    let refused = authorizer().permit_manage(&token, &ORDERS, at(NOW)).unwrap_err();
+    authorizer().send_at_once(&token, &ORDERS, at(NOW)).unwrap();
+    let refused = authorizer().manage_at_once(&token, &ORDERS, at(NOW)).unwrap_err();
     assert_eq!(
         refused.to_string(),
         "the authorization rule `sender` lacks the right Manage: use the key of a rule that has it"
@@ -106,14 +109,15 @@ fn rules_that_share_a_key_add_their_rights() {
             rule("one", send, SENDER, PRIMARY),
             rule("two", listen, SECONDARY, SENDER),
         ],
+        ..Keys::default()
     };
     let authorizer = Authorizer::new(&keys);
     let key = Credential::AccessKey(SENDER);
-    authorizer.permit_send(&key, &ORDERS, at(NOW)).unwrap();
-    authorizer.permit_listen(&key, &ORDERS, at(NOW)).unwrap();
-    authorizer.permit_manage(&key, &ORDERS, at(NOW)).unwrap_err();
+    authorizer.send_at_once(&key, &ORDERS, at(NOW)).unwrap();
+    authorizer.listen_at_once(&key, &ORDERS, at(NOW)).unwrap();
+    authorizer.manage_at_once(&key, &ORDERS, at(NOW)).unwrap_err();
     authorizer
-        .permit_listen(&Credential::AccessKey(PRIMARY), &ORDERS, at(NOW))
+        .listen_at_once(&Credential::AccessKey(PRIMARY), &ORDERS, at(NOW))
         .unwrap_err();
 }
 
@@ -125,9 +129,9 @@ fn replaced_keys_count_at_once_for_every_clone() {
     rotated.rules[0] = rule("RootManageSharedAccessKey", Rights::ALL, SECONDARY, LISTENER);
     authorizer.replace(&rotated);
     clone
-        .permit_send(&Credential::AccessKey(SECONDARY), &ORDERS, at(NOW))
+        .send_at_once(&Credential::AccessKey(SECONDARY), &ORDERS, at(NOW))
         .unwrap();
-    let refused = clone.permit_send(&Credential::AccessKey(PRIMARY), &ORDERS, at(NOW));
+    let refused = clone.send_at_once(&Credential::AccessKey(PRIMARY), &ORDERS, at(NOW));
     assert_eq!(refused.unwrap_err(), Error::WrongKey);
 }
 
@@ -140,7 +144,7 @@ fn nothing_that_prints_holds_a_secret() {
         keys(),
         Credential::AccessKey(PRIMARY),
         Credential::SharedAccessSignature(&token),
-        authorizer().permit_send(&Credential::SharedAccessSignature(&token), &ORDERS, at(NOW)),
+        authorizer().send_at_once(&Credential::SharedAccessSignature(&token), &ORDERS, at(NOW)),
     );
     for secret in [
         PRIMARY,

@@ -1,8 +1,11 @@
 //! Keys as a Namespace has them, and tokens made by hand.
 
-use auth::{Authorizer, Keys, Rights, Rule, Secret};
+use auth::{
+    Authorizer, Credential, Error, Keys, Listen, Manage, Permit, Resource, Rights, Rule, Secret, Send,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::FutureExt as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use model::Timestamp;
 use sha2::Sha256;
@@ -27,6 +30,7 @@ pub(crate) fn keys() -> Keys {
             rule("sender", send, SENDER, ""),
             rule("listener", listen, "not base64", LISTENER),
         ],
+        ..Keys::default()
     }
 }
 
@@ -68,4 +72,61 @@ pub(crate) fn encode(text: &str) -> String {
             byte => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+/// Permits for credentials that need no answer from anybody: they are there at once, or never.
+pub(crate) trait AtOnce {
+    fn send_at_once(
+        &self,
+        credential: &Credential<'_>,
+        resource: &Resource<'_>,
+        now: Timestamp,
+    ) -> Result<Permit<Send>, Error>;
+    fn listen_at_once(
+        &self,
+        credential: &Credential<'_>,
+        resource: &Resource<'_>,
+        now: Timestamp,
+    ) -> Result<Permit<Listen>, Error>;
+    fn manage_at_once(
+        &self,
+        credential: &Credential<'_>,
+        resource: &Resource<'_>,
+        now: Timestamp,
+    ) -> Result<Permit<Manage>, Error>;
+}
+
+impl AtOnce for Authorizer {
+    fn send_at_once(
+        &self,
+        credential: &Credential<'_>,
+        resource: &Resource<'_>,
+        now: Timestamp,
+    ) -> Result<Permit<Send>, Error> {
+        self.permit_send(credential, resource, now)
+            .now_or_never()
+            .unwrap()
+    }
+
+    fn listen_at_once(
+        &self,
+        credential: &Credential<'_>,
+        resource: &Resource<'_>,
+        now: Timestamp,
+    ) -> Result<Permit<Listen>, Error> {
+        self.permit_listen(credential, resource, now)
+            .now_or_never()
+            .unwrap()
+    }
+
+    fn manage_at_once(
+        &self,
+        credential: &Credential<'_>,
+        resource: &Resource<'_>,
+        now: Timestamp,
+    ) -> Result<Permit<Manage>, Error> {
+        self.permit_manage(credential, resource, now)
+            .now_or_never()
+            .unwrap()
+    }
 }

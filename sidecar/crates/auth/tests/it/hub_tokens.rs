@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use model::Timestamp;
 use sha2::Sha256;
 
-use crate::fixture::{LISTENER, PRIMARY, SECONDARY, SENDER, at, authorizer};
+use crate::fixture::{AtOnce as _, LISTENER, PRIMARY, SECONDARY, SENDER, at, authorizer};
 
 const NOW: &str = "2026-11-29T12:00:00Z";
 const LATER: i64 = 1_795_955_000;
@@ -142,6 +142,6 @@ fn over_http_it_is_a_credential_like_the_others() {
     let text = token("sender", SENDER, "https://ns/telemetry", LATER);
     let without_scheme = text.strip_prefix("SharedAccessSignature ").unwrap();
     let credential = Credential::SharedAccessSignature(without_scheme);
-    authorizer().permit_send(&credential, &HUB, at(NOW)).unwrap();
-    assert!(authorizer().permit_listen(&credential, &HUB, at(NOW)).is_err());
+    authorizer().send_at_once(&credential, &HUB, at(NOW)).unwrap();
+    assert!(authorizer().listen_at_once(&credential, &HUB, at(NOW)).is_err());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth::{Credential, Error, Resource};
 use serde::Deserialize;
 
-use crate::fixture::{at, authorizer};
+use crate::fixture::{AtOnce as _, at, authorizer};
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -45,7 +45,7 @@ fn a_token_of_every_producer_is_good_until_the_moment_it_names() {
         let token = Credential::SharedAccessSignature(&fixture.token);
         let permit = |now| {
             authorizer()
-                .permit_listen(&token, &resource(&fixture), now)
+                .listen_at_once(&token, &resource(&fixture), now)
                 .map(|_| ())
         };
         let expires = at(&fixture.expires);
@@ -72,15 +72,15 @@ fn a_token_of_every_producer_is_good_below_its_url_only() {
         let token = Credential::SharedAccessSignature(&fixture.token);
         let now = at("2026-01-01T00:00:00Z");
         let below = Resource::subscription("Orders", "Billing");
-        authorizer().permit_listen(&token, &below, now).unwrap();
+        authorizer().listen_at_once(&token, &below, now).unwrap();
         let foreign = authorizer()
-            .permit_send(&token, &Resource::topic("payments"), now)
+            .send_at_once(&token, &Resource::topic("payments"), now)
             .map(|_| ());
         match resource(&fixture) {
             Resource::NAMESPACE => assert_eq!(foreign, Ok(())),
             _ => assert!(matches!(foreign, Err(Error::OutOfScope(_))), "{}", fixture.token),
         }
-        let send = authorizer().permit_send(&token, &Resource::topic("orders"), now);
+        let send = authorizer().send_at_once(&token, &Resource::topic("orders"), now);
         assert_eq!(
             send.is_ok(),
             !matches!(resource(&fixture), Resource::Subscription { .. }),

@@ -3,7 +3,7 @@
 use auth::{Credential, Error, Resource};
 use proptest::prelude::*;
 
-use crate::fixture::{LISTENER, PRIMARY, SENDER, at, authorizer, sign, token};
+use crate::fixture::{AtOnce as _, LISTENER, PRIMARY, SENDER, at, authorizer, sign, token};
 
 const NOW: &str = "2026-01-01T00:00:00Z";
 const URL: &str = "https://shop.westeurope-1.eventgrid.azure.net/topics/orders?apiVersion=2018-01-01";
@@ -11,7 +11,7 @@ const URL: &str = "https://shop.westeurope-1.eventgrid.azure.net/topics/orders?a
 fn check(token: &str) -> Result<(), Error> {
     let token = Credential::SharedAccessSignature(token);
     authorizer()
-        .permit_send(&token, &Resource::topic("orders"), at(NOW))
+        .send_at_once(&token, &Resource::topic("orders"), at(NOW))
         .map(|_| ())
 }
 
