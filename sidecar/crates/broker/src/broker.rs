@@ -6,8 +6,9 @@ mod owner;
 mod read;
 mod returned;
 mod routes;
+mod saved;
+mod start;
 
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,32 +17,31 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use auth::{Listen, Manage, Permit, Send};
 use bytes::Bytes;
-use futures_util::stream::FuturesUnordered;
 use model::{ByteCount, Event, Timestamp, Uid};
-use roaring::RoaringTreemap;
-use runtime::metrics::Registry;
-use runtime::{Clock, TaskScope};
-use storage::{Commit, Entry, Log, Position, Replay, StreamId, Table, Version};
+use runtime::Clock;
+use storage::{Commit, Log};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use self::command::Command;
 use self::command::Publication;
 use self::metrics::Metrics;
-use self::owner::{Owner, QUEUE_MAX};
 use self::read::READ_BYTES_MAX;
 pub(crate) use self::read::payloads;
 use self::returned::{Batch, Returned, Waiting};
 use self::routes::{Routes, SubscriptionRoute, TopicRoute};
-use crate::eventhubs::{self, Ground, Hub, Hubs, Image};
-use crate::snapshots::{Growth, LogOwner, Snapshots};
+pub use self::saved::least_incarnation;
+pub use self::start::Origin;
+use crate::checkpoints::{Checkpoints, Lag, Lags};
+use crate::eventhubs::{Hub, Hubs};
+use crate::snapshots::Growth;
 use crate::topics::effects::ReceiverId;
-use crate::topics::engine::{Engine, Incoming, Replayed, Settlement, Snapshot};
+use crate::topics::engine::{Engine, Incoming, Settlement};
 use crate::topics::event_record;
 use crate::topics::filter::Scratch;
 use crate::topics::varint::Writer;
 use crate::{
-    DeadLetters, DeletionConfig, Delivery, Error, HubConfig, LockToken, SettleError, StartError, Tail,
-    TopicConfig, Undecodable,
+    DeadLetters, DeletionConfig, Delivery, Error, HubConfig, LockToken, SettleError, Tail, TopicConfig,
+    Undecodable,
 };
 
 /// All topics and hubs of the Namespace. Cheap to clone.
@@ -104,7 +104,8 @@ pub enum StreamState {
     Open,
     /// It is not, since then.
     Closed {
-        /// When it disappeared from the configuration.
+        /// When it disappeared from the configuration. Or when what had disappeared could be deleted
+        /// again, if that is later.
         since: Timestamp,
     },
 }
@@ -119,8 +120,12 @@ pub(crate) struct Shared {
     receivers: AtomicU64,
     metrics: Metrics,
     hubs: Arc<Hubs>,
-    /// The hubs are looked after for as long as this is there.
-    _hubs_holder: oneshot::Sender<()>,
+    checkpoints: Checkpoints,
+    lags: Arc<Lags>,
+    growth: Arc<Growth>,
+    incarnation: u64,
+    /// Hubs and checkpoints are looked after for as long as these are there.
+    _holders: [oneshot::Sender<()>; 2],
     /// A configuration is applied as a whole before the next one.
     configuring: tokio::sync::Mutex<()>,
 }
@@ -132,79 +137,6 @@ impl fmt::Debug for Shared {
 }
 
 impl Broker {
-    /// Loads the state and starts the tasks that own it, in `scope`. Nothing is declared until
-    /// [`Broker::configure`]; until then deadlines stand still.
-    ///
-    /// The log must outlive the scope: stop the broker before the log.
-    ///
-    /// # Errors
-    /// The stored state cannot be read.
-    pub fn start(
-        log: Arc<dyn Log>,
-        table: Arc<dyn Table>,
-        replay: Replay,
-        clock: Clock,
-        scope: &TaskScope,
-        registry: &Registry,
-    ) -> Result<Self, StartError> {
-        let Loaded { topics, hubs } = load(table.snapshot(), replay)?;
-        for (owner, stored) in [(LogOwner::Topics, &topics.stored), (LogOwner::Hubs, &hubs.stored)] {
-            // Hubs hold nothing up before they have a snapshot, and so something to lose.
-            if stored.version.is_some() || owner == LogOwner::Topics {
-                log.forget_before(owner.name(), stored.position);
-            }
-        }
-        let growth = Arc::new(Growth::new(&*log));
-        let snapshots = |owner, stored: &Stored| {
-            Snapshots::new(
-                owner,
-                table.clone(),
-                stored.version,
-                growth.clone(),
-                stored.replayed,
-            )
-        };
-        let ground = Ground {
-            log: log.clone(),
-            clock: clock.clone(),
-            growth: growth.clone(),
-            scope,
-            registry,
-        };
-        let (hubs, hubs_holder) =
-            eventhubs::start(ground, hubs.state, snapshots(LogOwner::Hubs, &hubs.stored));
-        let routes = Arc::new(ArcSwap::from_pointee(Routes::default()));
-        let returned = Arc::new(Returned::default());
-        let (sender, commands) = mpsc::channel(QUEUE_MAX);
-        let shared = Shared {
-            log: log.clone(),
-            clock: clock.clone(),
-            commands: sender,
-            routes: routes.clone(),
-            returned: returned.clone(),
-            receivers: AtomicU64::new(0),
-            metrics: Metrics::register(registry, &routes),
-            hubs,
-            _hubs_holder: hubs_holder,
-            configuring: tokio::sync::Mutex::default(),
-        };
-        let owner = Owner {
-            engine: topics.state,
-            log,
-            clock,
-            commands,
-            returned,
-            routes,
-            snapshots: snapshots(LogOwner::Topics, &topics.stored),
-            growth,
-            receivers: HashMap::new(),
-            reads: FuturesUnordered::new(),
-            after: VecDeque::new(),
-        };
-        scope.spawn("topics", owner.run(scope.clone()));
-        Ok(Self(Arc::new(shared)))
-    }
-
     /// Makes the broker serve these topics and hubs. Returns when the change is durable and the next publish or receive
     /// sees it. What is missing closes at once and is deleted later, if at all.
     ///
@@ -244,9 +176,31 @@ impl Broker {
         self.0.hubs.names()
     }
 
-    /// How long an append to a hub takes until it is durable, as a moving average; zero before the first one.
-    pub fn commit_latency(&self) -> Duration {
-        self.0.hubs.commit_latency()
+    /// The positions of consumers, and whatever else lies in containers.
+    pub fn checkpoints(&self) -> &Checkpoints {
+        &self.0.checkpoints
+    }
+
+    /// That of the log, which no other log of the Namespace had; see [`Origin`].
+    pub fn incarnation(&self) -> u64 {
+        self.0.incarnation
+    }
+
+    /// Resolves once what [`Origin::restored`] brought is durable, so that the next start need not bring it again. False:
+    /// the disk did not take it now; ask again.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn has_restored(&self) -> bool {
+        self.0.checkpoints.has_restored().await
+    }
+
+    /// How far consumers have come by their own account: by the checkpoint blobs of declared hubs. Ordered by hub, group
+    /// and partition. Names of hubs and groups that contain more than a few `/` are not looked for.
+    ///
+    /// It takes some milliseconds for each ten thousand blobs.
+    pub fn lags(&self) -> Vec<Lag> {
+        self.0.lags.now().to_vec()
     }
 
     /// The topic of that name, ignoring case.
@@ -294,118 +248,6 @@ impl Broker {
             }
         }
     }
-}
-
-/// What a start finds.
-struct Loaded {
-    topics: Found<Engine>,
-    hubs: Found<Image>,
-}
-
-/// The state of one owner: that of its snapshot, and what happened since.
-struct Found<S> {
-    state: S,
-    stored: Stored,
-}
-
-/// The snapshot of one owner.
-struct Stored {
-    version: Option<Version>,
-    position: Position,
-    /// Bytes of the log that came after it.
-    replayed: u64,
-}
-
-impl Stored {
-    fn new(version: Option<Version>, position: u64) -> Self {
-        Self {
-            version,
-            position: Position::new(position),
-            replayed: 0,
-        }
-    }
-
-    /// Whether a record at that position is news for the owner.
-    fn meets(&mut self, at: Position, bytes: u64) -> bool {
-        let is_news = at >= self.position;
-        if is_news {
-            self.replayed += bytes;
-        }
-        is_news
-    }
-}
-
-/// One pass over the log for both owners, each from where its own snapshot stands.
-fn load(entries: Vec<Entry>, mut replay: Replay) -> Result<Loaded, StartError> {
-    let Loaded { mut topics, mut hubs } = decode(&entries)?;
-    let mut seen = Replayed::default();
-    let from = topics.stored.position.min(hubs.stored.position);
-    replay.records(from, &mut |at, record| {
-        let bytes = storage::footprint(record.payload.len()) as u64;
-        let for_topics = topics.stored.meets(at, bytes);
-        let for_hubs = hubs.stored.meets(at, bytes);
-        match record.kind {
-            eventhubs::EVENTS | eventhubs::JOURNAL if for_hubs => hubs.state.replay(record, &mut seen),
-            eventhubs::EVENTS | eventhubs::JOURNAL => (),
-            kind if for_topics => {
-                let (topic, sequence) = (record.stream.0, record.sequence.get());
-                let engine = &mut topics.state;
-                engine.replay(topic, sequence, kind, record.time, record.payload, &mut seen);
-            }
-            _ => (),
-        }
-    });
-    topics.state.end_replay();
-    for stream in topics.state.streams() {
-        let live: RoaringTreemap = stream.live_events().collect();
-        replay.retain(StreamId(stream.uid), live);
-    }
-    for (stream, live) in hubs.state.live() {
-        replay.retain(stream, live);
-    }
-    replay.finish();
-    tracing::info!(records = seen.records, skipped = seen.skipped, "replayed the log");
-    if seen.malformed > 0 {
-        tracing::error!(
-            records = seen.malformed,
-            "some records of the log were not understood"
-        );
-    }
-    Ok(Loaded { topics, hubs })
-}
-
-fn decode(entries: &[Entry]) -> Result<Loaded, StartError> {
-    let find = |owner: LogOwner| entries.iter().find(|entry| entry.key == owner.name());
-    let topics = match find(LogOwner::Topics) {
-        Some(entry) => {
-            let snapshot = Snapshot::decode(&entry.value);
-            let snapshot = snapshot.map_err(|error| StartError::Snapshot(error.to_string()))?;
-            Found {
-                state: snapshot.engine,
-                stored: Stored::new(Some(entry.version), snapshot.position),
-            }
-        }
-        None => Found {
-            state: Engine::default(),
-            stored: Stored::new(None, 0),
-        },
-    };
-    let hubs = match find(LogOwner::Hubs) {
-        Some(entry) => {
-            let image = Image::decode(&entry.value);
-            let (state, position) = image.map_err(|error| StartError::Snapshot(error.to_string()))?;
-            Found {
-                state,
-                stored: Stored::new(Some(entry.version), position),
-            }
-        }
-        // Without a snapshot the log holds nothing of theirs; see `Hubs::make_room`.
-        None => Found {
-            state: Image::default(),
-            stored: Stored::new(None, topics.stored.position.get()),
-        },
-    };
-    Ok(Loaded { topics, hubs })
 }
 
 impl Shared {

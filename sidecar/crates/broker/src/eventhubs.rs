@@ -7,7 +7,9 @@
 //! A partition's state lies behind a lock of its own ([`partition`]); one task, the [`keeper`], follows the commits of all
 //! of them, trims what is overdue and writes the snapshots. What an event contains is not known here.
 
+mod ages;
 mod consumer_group;
+mod ended;
 mod error;
 mod follower;
 mod hub;
@@ -39,7 +41,6 @@ pub use self::consumer_group::RECEIVERS_MAX;
 pub use self::error::{AppendError, ReceiveError, ReceiverError};
 pub use self::follower::Follower;
 pub use self::hub::Hub;
-use self::hubs::First;
 pub(crate) use self::hubs::Hubs;
 pub(crate) use self::image::Image;
 use self::keeper::Keeper;
@@ -52,7 +53,7 @@ pub use self::receiver::{Receiver, ReceiverOptions};
 use self::shared::Shared;
 pub use self::stream::PARTITIONS_MAX;
 pub(crate) use self::stream::{EVENTS, JOURNAL};
-use crate::snapshots::{Growth, Snapshots};
+use crate::snapshots::{FirstSnapshot, Growth, Snapshots};
 
 /// What hubs stand on.
 pub(crate) struct Ground<'a> {
@@ -69,11 +70,7 @@ pub(crate) fn start(
     image: Image,
     snapshots: Snapshots,
 ) -> (Arc<Hubs>, oneshot::Sender<()>) {
-    let first = if snapshots.exists() {
-        First::Stored
-    } else {
-        First::NotWanted
-    };
+    let first = FirstSnapshot::new(snapshots.exists());
     let shared = Shared::new(ground.log, ground.clock, ground.growth);
     let hubs = Arc::new(Hubs::new(Arc::new(shared), image, first));
     metrics::register(ground.registry, &hubs);

@@ -2,10 +2,11 @@
 //!
 //! [`Broker`] is the one handle. Behind it a single task owns every topic of the Namespace: a machine without IO
 //! ([`topics`]) that takes commands and `now`, and a thin shell that appends to the log what the machine decided. Hubs
-//! ([`eventhubs`]) have a state per partition instead, which whoever appends or reads locks for a moment. Nothing is
-//! answered before it is durable.
+//! ([`eventhubs`]) have a state per partition instead, and the blobs of consumers ([`checkpoints`]) one of their own, which
+//! whoever appends or reads locks for a moment. Nothing is answered before it is durable.
 
 mod broker;
+mod checkpoints;
 mod configuration;
 mod dead_letters;
 mod delivery;
@@ -22,7 +23,13 @@ mod topics;
 pub mod checks;
 
 pub use broker::{
-    Broker, RECEIVE_BYTES_MAX, StreamInfo, StreamKind, StreamState, Subscription, Topic, TraceContext,
+    Broker, Origin, RECEIVE_BYTES_MAX, StreamInfo, StreamKind, StreamState, Subscription, Topic,
+    TraceContext, least_incarnation,
+};
+pub use checkpoints::{
+    BLOBS_MAX, BODY_BYTES_MAX, Blob, CONTAINERS_MAX, CONTENT_TYPE_BYTES_MAX, CheckpointError, Checkpoints,
+    Conditions, Container, Content, ETag, Lag, Listed, METADATA_BYTES_MAX, Metadata, NotAnETag, Page, Tags,
+    Written,
 };
 pub use configuration::{
     DeletionConfig, DeletionPolicy, FilterConfig, HubConfig, Operator, Predicate, SUBSCRIPTIONS_MAX,

@@ -1,5 +1,7 @@
 //! When the state of an owner of the log is written down as a whole.
 
+mod first;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,10 +10,16 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use model::Timestamp;
 use storage::{Full, Log, Position, Reservation, Table, TableError, Version};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-/// A start has to replay at most about this much.
+pub(crate) use self::first::FirstSnapshot;
+
+/// A start has to replay at most about this much, or [`SNAPSHOTS`] if they are larger.
 const EVERY_BYTES_MAX: u64 = 32 << 20;
+
+/// As much is appended as that many snapshots are long before the next one: a large state must not be most of what is
+/// written.
+const SNAPSHOTS: u64 = 2;
 
 /// A small log is snapshotted after this share of it, since it cannot be cleaned beyond the snapshot before the last.
 const EVERY_SHARE: u64 = 16;
@@ -30,6 +38,7 @@ const STEPS: u64 = 8;
 pub(crate) enum LogOwner {
     Topics,
     Hubs,
+    Checkpoints,
 }
 
 impl LogOwner {
@@ -38,6 +47,7 @@ impl LogOwner {
         match self {
             Self::Topics => "topics",
             Self::Hubs => "hubs",
+            Self::Checkpoints => "checkpoints",
         }
     }
 }
@@ -49,8 +59,12 @@ impl LogOwner {
 #[derive(Debug)]
 pub(crate) struct Growth {
     every_bytes: u64,
+    /// The most that [`EVERY_SHARE`] allows.
+    share: u64,
     appended: AtomicU64,
-    signals: [Signal; 2],
+    shown: AtomicU64,
+    signals: [Signal; 3],
+    changes: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -64,9 +78,34 @@ impl Growth {
         let share = log.usage().capacity.get() / EVERY_SHARE;
         Self {
             every_bytes: share.clamp(STEPS, EVERY_BYTES_MAX),
+            share,
             appended: AtomicU64::new(0),
+            shown: AtomicU64::new(0),
             signals: Default::default(),
+            changes: watch::Sender::new(0),
         }
+    }
+
+    /// Grows with what was appended and shown since the start; told when an owner has done what it had to do.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Tells whoever follows the changes that there were some, if there were.
+    pub(crate) fn announce(&self) {
+        let changes = self.appended() + self.shown.load(Ordering::Relaxed);
+        if *self.changes.borrow() != changes {
+            self.changes.send_if_modified(|told| {
+                let is_news = *told < changes;
+                *told = changes.max(*told);
+                is_news
+            });
+        }
+    }
+
+    /// Events that were announced when they were appended are durable, and readers see them only now.
+    pub(crate) fn show(&self) {
+        self.shown.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes what would have to be replayed.
@@ -101,6 +140,7 @@ impl Growth {
         match owner {
             LogOwner::Topics => &self.signals[0],
             LogOwner::Hubs => &self.signals[1],
+            LogOwner::Checkpoints => &self.signals[2],
         }
     }
 
@@ -121,6 +161,8 @@ pub(crate) struct Snapshots {
     begun_at: u64,
     /// and how many were begun there.
     idle: u8,
+    /// How long it was.
+    bytes: u64,
     /// Until then the log's refusals change nothing.
     rest_until: Timestamp,
     writing: Option<Writing>,
@@ -151,6 +193,7 @@ impl Snapshots {
             replayed,
             begun_at: 0,
             idle: 0,
+            bytes: 0,
             rest_until: Timestamp::default(),
             writing: None,
             durable: None,
@@ -187,7 +230,7 @@ impl Snapshots {
         }
         if is_pressed && self.idle >= IDLE_SNAPSHOTS && self.begun_at == self.growth.appended() {
             self.signal().is_pressed.store(false, Ordering::Relaxed);
-        } else if is_pressed || self.uncovered() >= self.growth.every_bytes {
+        } else if is_pressed || self.uncovered() >= self.every_bytes() {
             self.begin(log, encode);
         }
     }
@@ -198,6 +241,11 @@ impl Snapshots {
 
     fn is_pressed(&self) -> bool {
         self.signal().is_pressed.load(Ordering::Relaxed)
+    }
+
+    fn every_bytes(&self) -> u64 {
+        let large = self.bytes.saturating_mul(SNAPSHOTS).min(self.growth.share);
+        self.growth.every_bytes.max(large)
     }
 
     /// Bytes that a start would have to replay.
@@ -213,6 +261,7 @@ impl Snapshots {
         let appended = self.growth.appended();
         let position = log.end();
         let value = Bytes::from(encode(position.get()));
+        self.bytes = value.len() as u64;
         // After the state was looked at: it must not become durable before the records that it stands for, nor before
         // those of others, or else a crash would give the position to records that it does not contain.
         let barrier = log.append(Reservation::none(), &[]);

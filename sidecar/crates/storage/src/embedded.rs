@@ -129,8 +129,9 @@ struct Shares {
 
 impl Shares {
     fn of(capacity: u64) -> Self {
-        // The table, and what lies beside the segments.
-        let beside = (capacity / 8).min(128 << 20);
+        // The table, and what lies beside the segments. At most what snapshots of 96 MiB take: the largest is that of
+        // 64 MiB of blobs.
+        let beside = (capacity / 8).min(384 << 20);
         Self {
             log: capacity - beside,
             table: beside / 4,

@@ -24,7 +24,7 @@ const FETCH_MAX: u32 = 1 << 20;
 const ATTEMPTS: usize = 4;
 
 /// What is looked for at once, where it matters that nothing is read in vain.
-const PART_MIN: u64 = 1 << 20;
+const PART_MIN: u64 = 256 << 10;
 
 /// What a record is taken for that may still be on its way to the disk.
 const PENDING_BYTES: u64 = 64 << 10;

@@ -95,6 +95,7 @@ impl Owner {
             let engine = &self.engine;
             self.snapshots
                 .begin_if_due(&*self.log, now, |position| engine.encode_snapshot(position));
+            self.growth.announce();
         }
         self.stop(queued).await;
     }

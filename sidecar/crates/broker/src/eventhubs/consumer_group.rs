@@ -182,8 +182,13 @@ impl Groups {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        let declared = self.declared.as_ref();
-        declared.is_some_and(|groups| groups.contains_key(&name.to_lowercase()))
+        self.name(name).is_some()
+    }
+
+    /// As it was declared.
+    pub(super) fn name(&self, name: &str) -> Option<Arc<str>> {
+        let group = self.declared.as_ref()?.get(&name.to_lowercase())?;
+        Some(group.name.clone())
     }
 
     /// Gives a place. Receivers at the partition may have lost theirs; tell them to look.

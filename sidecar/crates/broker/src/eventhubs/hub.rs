@@ -72,6 +72,19 @@ impl Hub {
         self.state.groups.lock().has(name)
     }
 
+    pub(crate) fn uid(&self) -> Uid {
+        self.state.uid
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
+    /// As it was declared.
+    pub(crate) fn consumer_group_name(&self, name: &str) -> Option<Arc<str>> {
+        self.state.groups.lock().name(name)
+    }
+
     /// All consumer groups, by name, with who reads what in them at the moment.
     pub fn consumer_groups(&self) -> Vec<ConsumerGroup> {
         reading::consumer_groups(&self.state)

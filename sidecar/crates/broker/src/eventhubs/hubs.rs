@@ -8,8 +8,9 @@ use arc_swap::ArcSwap;
 use model::{ByteCount, SequenceNumber, Timestamp, Uid};
 use parking_lot::Mutex;
 use storage::{Class, Commit, Record, Reservation, StreamId};
-use tokio::sync::watch;
 
+use super::ages::Ages;
+use super::ended::Ended;
 use super::hub::{Hub, HubState};
 use super::image::{HubImage, Image};
 use super::journal::{self, Step};
@@ -17,6 +18,7 @@ use super::partition::End;
 use super::shared::{Shared, Then};
 use super::stream::{self, PARTITIONS_MAX};
 use crate::configuration::{DeletionConfig, DeletionPolicy, HubConfig};
+use crate::snapshots::FirstSnapshot;
 use crate::topics::varint::Writer;
 use crate::{Error, StreamInfo, StreamKind, StreamState};
 
@@ -24,10 +26,11 @@ use crate::{Error, StreamInfo, StreamKind, StreamState};
 pub(crate) struct Hubs {
     pub(super) shared: Arc<Shared>,
     table: Mutex<Table>,
+    ages: Mutex<Ages>,
     /// The declared hubs by lower-case name; replaced as a whole.
     routes: ArcSwap<HashMap<String, Route>>,
-    /// Whether there is a snapshot; see [`Hubs::make_room`].
-    pub(super) first: watch::Sender<First>,
+    /// Hubs are not written down before there is a snapshot of them.
+    pub(super) first: FirstSnapshot,
 }
 
 /// Under which name a hub is declared.
@@ -37,23 +40,24 @@ pub(super) struct Route {
     pub(super) hub: Arc<HubState>,
 }
 
-/// How it stands with the first snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum First {
-    /// Nobody needs one yet.
-    NotWanted,
-    Wanted,
-    Failed,
-    Stored,
+/// What the next event of a partition gets.
+pub(crate) struct Numbers {
+    pub(crate) hub: Uid,
+    pub(crate) name: Arc<str>,
+    pub(crate) partition: u32,
+    pub(crate) sequence: u64,
+    pub(crate) offset: u64,
 }
 
 struct Table {
     hubs: BTreeMap<Uid, Known>,
-    /// Where the numbers of deleted hubs ended, in case one of their uids comes back.
-    ended: BTreeMap<Uid, End>,
+    ended: Ended,
+    /// Where the numbers of a partition begin that never was.
+    first: End,
     /// The number of the next step of a hub.
     next_step: u64,
-    deletion: DeletionConfig,
+    /// Until something is configured, nothing is deleted.
+    deletion: Option<DeletionConfig>,
 }
 
 struct Known {
@@ -62,15 +66,12 @@ struct Known {
     hub: Arc<HubState>,
 }
 
-/// Deleted hubs whose end is remembered; some 50 bytes each.
-const ENDED_MAX: usize = 10_000;
-
 /// After the log had no room for something that nobody waits for.
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Hubs {
     /// What a start found.
-    pub(super) fn new(shared: Arc<Shared>, image: Image, first: First) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, image: Image, first: FirstSnapshot) -> Self {
         let known = |(uid, image): (Uid, HubImage)| {
             let hub = HubState::new(&shared, uid, image.created_at, image.partitions);
             let known = Known {
@@ -83,18 +84,18 @@ impl Hubs {
         let table = Table {
             hubs: image.hubs.into_iter().map(known).collect(),
             ended: image.ended,
+            first: image.first,
             next_step: image.next_step,
-            // Until something is configured, nothing is deleted.
-            deletion: DeletionConfig {
-                policy: DeletionPolicy::Retain,
-                grace: Duration::MAX,
-            },
+            deletion: None,
         };
+        let mut ages = Ages::default();
+        ages.look(shared.clock.now(), shared.clock.monotonic());
         Self {
             shared,
             table: Mutex::new(table),
+            ages: Mutex::new(ages),
             routes: ArcSwap::default(),
-            first: watch::Sender::new(first),
+            first,
         }
     }
 
@@ -116,13 +117,12 @@ impl Hubs {
     }
 
     /// Room for [`Hubs::configure`], which then cannot fail.
-    ///
-    /// Hubs are not written down before there is a snapshot of them, if only of none: a start without one knows by that
-    /// that the log holds nothing of theirs. A log that is older than hubs has long forgotten its beginning, and looking for
-    /// it would report damage.
     pub(crate) async fn make_room(&self, hubs: &[HubConfig]) -> Result<Reservation, Error> {
-        if !hubs.is_empty() {
-            self.first_snapshot().await?;
+        if !hubs.is_empty() && !self.first.stored().await {
+            return Err(match self.shared.is_stopping() {
+                true => Error::Closed,
+                false => Error::Unavailable,
+            });
         }
         let step = |name: &str| storage::footprint(journal::BYTES_MAX + name.len());
         let known = self.table.lock().hubs.len() * step("");
@@ -130,24 +130,6 @@ impl Hubs {
         let stream = hubs.first().map_or(Uid::from_u128(0), |hub| hub.uid);
         self.shared
             .reserve(Class::Settle, StreamId(stream), known + declared)
-    }
-
-    async fn first_snapshot(&self) -> Result<(), Error> {
-        self.first.send_if_modified(|first| {
-            let asks = matches!(first, First::NotWanted | First::Failed);
-            if asks {
-                *first = First::Wanted;
-            }
-            asks
-        });
-        self.shared.arrived.notify_one();
-        let mut first = self.first.subscribe();
-        let decided = first.wait_for(|first| *first != First::Wanted).await;
-        match decided.map(|first| *first) {
-            Ok(First::Stored) => Ok(()),
-            Ok(_) if !self.shared.is_stopping() => Err(Error::Unavailable),
-            _ => Err(Error::Closed),
-        }
     }
 
     /// Makes these the declared hubs. What is missing closes at once and is kept until its grace is over.
@@ -159,12 +141,15 @@ impl Hubs {
         now: Timestamp,
     ) -> Option<Commit> {
         let mut table = self.table.lock();
-        table.deletion = deletion;
         let mut steps = Vec::new();
         for config in hubs {
             steps.extend(table.open(config, &self.shared, now));
         }
-        table.close_others(hubs, now, &mut steps);
+        // Where nothing could be deleted before, no grace began: a hub may have been missing only because its declaration was
+        // not understood, and now it is really gone.
+        let begins_anew = deletion.policy == DeletionPolicy::Delete && table.retains();
+        table.close_others(hubs, begins_anew, now, &mut steps);
+        table.deletion = Some(deletion);
         // Before anybody can append to a new partition: a replay must know it before it meets its events.
         let commit = table.append(steps, &self.shared, room, now);
         self.routes.store(Arc::new(table.declare(hubs)));
@@ -190,8 +175,24 @@ impl Hubs {
         self.routes().into_iter().map(|route| route.name).collect()
     }
 
-    pub(crate) fn commit_latency(&self) -> Duration {
-        self.shared.commit_latency()
+    /// What the next event of every partition gets, also of hubs that are not declared: they may come back.
+    pub(crate) fn numbers(&self) -> Vec<Numbers> {
+        let known = |known: &Known| (known.name.clone(), known.hub.clone());
+        let hubs: Vec<_> = self.table.lock().hubs.values().map(known).collect();
+        let mut numbers = Vec::new();
+        for (name, hub) in hubs {
+            for cell in hub.cells.load().iter() {
+                let next = cell.state().next();
+                numbers.push(Numbers {
+                    hub: hub.uid,
+                    name: name.clone(),
+                    partition: cell.index,
+                    sequence: next.sequence,
+                    offset: next.offset,
+                });
+            }
+        }
+        numbers
     }
 
     /// The data of all hubs, declared or not, without what is overdue.
@@ -236,15 +237,16 @@ impl Hubs {
 
     /// Does what is due: trims what is overdue, deletes what nobody declared for long enough. Returns when to come again.
     pub(super) fn tend(&self, now: Timestamp) -> Option<Timestamp> {
+        let ages = self.ages(now);
         let mut table = self.table.lock();
-        let deleted = table.delete_due(&self.shared, now);
+        let deleted = table.delete_due(&self.shared, &ages, now);
         let declared = table.hubs.values().filter(|known| known.closed.is_none());
         let hubs: Vec<Arc<HubState>> = declared.map(|known| known.hub.clone()).collect();
         drop(table);
         // Three quarters, as of a topic.
         let quota = self.shared.log.usage().capacity.get() / 4 * 3;
         let trimmed = hubs.into_iter().filter_map(|hub| {
-            let next = self.trim_overdue(&hub, now);
+            let next = self.trim_overdue(&hub, &ages, now);
             // One that is full may have room again because the log has grown, which nobody tells.
             let is_full = hub.measure(quota);
             next.into_iter().chain(is_full.then_some(now + RETRY)).min()
@@ -252,11 +254,17 @@ impl Hubs {
         trimmed.chain(deleted).min()
     }
 
-    fn trim_overdue(&self, hub: &HubState, now: Timestamp) -> Option<Timestamp> {
+    fn ages(&self, now: Timestamp) -> Ages {
+        let mut ages = self.ages.lock();
+        ages.look(now, self.shared.clock.monotonic());
+        ages.clone()
+    }
+
+    fn trim_overdue(&self, hub: &HubState, ages: &Ages, now: Timestamp) -> Option<Timestamp> {
         let is_hub_large = hub.is_large();
         let cells = hub.cells.load();
         let next = cells.iter().filter_map(|cell| {
-            if cell.trim_overdue(&self.shared, now, is_hub_large) {
+            if cell.trim_overdue(&self.shared, ages, now, is_hub_large) {
                 cell.state().overdue_at()
             } else {
                 Some(now + RETRY)
@@ -268,13 +276,7 @@ impl Hubs {
     /// Ends whoever waits, so that nothing holds up a stop.
     pub(super) fn stop(&self) {
         self.shared.stop();
-        self.first.send_if_modified(|first| {
-            let waits = *first == First::Wanted;
-            if waits {
-                *first = First::Failed;
-            }
-            waits
-        });
+        self.first.give_up();
         for known in self.table.lock().hubs.values() {
             known.hub.wake_receivers();
         }
@@ -328,7 +330,7 @@ impl Table {
             let Some(known) = self.hubs.get(&config.uid) else {
                 continue;
             };
-            let first = self.ended.get(&config.uid).copied().unwrap_or_default();
+            let first = self.ended.end(config.uid).unwrap_or(self.first);
             known.hub.declare(config, first);
             let route = Route {
                 name: known.name.clone(),
@@ -339,11 +341,23 @@ impl Table {
         routes
     }
 
-    fn close_others(&mut self, hubs: &[HubConfig], now: Timestamp, steps: &mut Vec<(Uid, Step)>) {
+    /// Whether what is not declared is kept for good.
+    fn retains(&self) -> bool {
+        self.deletion
+            .is_some_and(|deletion| deletion.policy == DeletionPolicy::Retain)
+    }
+
+    fn close_others(
+        &mut self,
+        hubs: &[HubConfig],
+        begins_anew: bool,
+        now: Timestamp,
+        steps: &mut Vec<(Uid, Step)>,
+    ) {
         let declared: HashSet<Uid> = hubs.iter().map(|hub| hub.uid).collect();
         let missing = self.hubs.iter_mut().filter(|(uid, _)| !declared.contains(uid));
         for (uid, known) in missing {
-            if known.closed.is_none() {
+            if known.closed.is_none() || begins_anew {
                 known.closed = Some(now);
                 steps.push((*uid, Step::Closed));
             }
@@ -382,17 +396,18 @@ impl Table {
     }
 
     /// Deletes what is due. Returns when the next one is.
-    fn delete_due(&mut self, shared: &Shared, now: Timestamp) -> Option<Timestamp> {
-        if self.deletion.policy == DeletionPolicy::Retain {
+    fn delete_due(&mut self, shared: &Shared, ages: &Ages, now: Timestamp) -> Option<Timestamp> {
+        let deletion = self.deletion?;
+        if deletion.policy == DeletionPolicy::Retain {
             return None;
         }
-        let grace = self.deletion.grace;
         let closed = self
             .hubs
             .iter()
-            .filter_map(|(uid, known)| Some((known.closed? + grace, *uid)));
-        let (due, later): (Vec<_>, Vec<_>) = closed.partition(|(time, _)| *time <= now);
-        let mut next = later.into_iter().map(|(time, _)| time).min();
+            .filter_map(|(uid, known)| Some((known.closed?, *uid)));
+        let before = ages.before(now, deletion.grace);
+        let (due, later): (Vec<_>, Vec<_>) = closed.partition(|(since, _)| *since <= before);
+        let mut next = later.into_iter().map(|(since, _)| since + deletion.grace).min();
         for (_, uid) in due {
             if self.delete(uid, shared, now).is_err() {
                 next = Some(next.map_or(now + RETRY, |next| next.min(now + RETRY)));
@@ -417,16 +432,7 @@ impl Table {
             };
             shared.follow(commit.clone(), then);
         }
-        remember_end(&mut self.ended, uid, end);
+        self.ended.remember(uid, end);
         Ok(commit)
     }
-}
-
-/// Numbers of a deleted hub are never given again: the log would take its records for dead, and consumers that come back
-/// with their old position would miss new events.
-pub(super) fn remember_end(ended: &mut BTreeMap<Uid, End>, uid: Uid, end: End) {
-    if ended.len() >= ENDED_MAX {
-        ended.pop_first();
-    }
-    ended.insert(uid, end);
 }

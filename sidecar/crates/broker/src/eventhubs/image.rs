@@ -6,7 +6,7 @@ use model::{Timestamp, Uid};
 use roaring::RoaringTreemap;
 use storage::{RecordView, StreamId};
 
-use super::hubs::remember_end;
+use super::ended::Ended;
 use super::journal::Step;
 use super::partition::{End, State};
 use super::stream::{self, PARTITIONS_MAX};
@@ -20,8 +20,10 @@ const VERSION: u8 = 1;
 #[derive(Debug, Default)]
 pub(crate) struct Image {
     pub(super) hubs: BTreeMap<Uid, HubImage>,
-    pub(super) ended: BTreeMap<Uid, End>,
+    pub(super) ended: Ended,
     pub(super) next_step: u64,
+    /// Where the numbers of a partition begin that never was.
+    pub(super) first: End,
     /// Whose partition a stream is.
     streams: HashMap<StreamId, (Uid, usize)>,
 }
@@ -55,7 +57,7 @@ impl Image {
                 offset: reader.number()?,
                 last: None,
             };
-            image.ended.insert(uid, end);
+            image.ended.remember(uid, end);
         }
         for _ in 0..reader.count()? {
             let uid = reader.uid()?;
@@ -70,18 +72,23 @@ impl Image {
         }
     }
 
-    pub(super) fn encode_head(
-        writer: &mut Writer,
-        position: u64,
-        next_step: u64,
-        ended: &BTreeMap<Uid, End>,
-    ) {
+    /// Numbers below are those of events that are lost with the disk that they were on, and are not given again.
+    pub(crate) fn number_from(&mut self, number: u64) {
+        self.first = End {
+            sequence: number,
+            offset: number,
+            ..End::default()
+        };
+    }
+
+    pub(super) fn encode_head(writer: &mut Writer, position: u64, next_step: u64, ended: &Ended) {
         writer.byte(VERSION);
         writer.number(position);
         writer.number(next_step);
+        let ended = ended.iter();
         writer.number(ended.len() as u64);
         for (uid, end) in ended {
-            writer.uid(*uid);
+            writer.uid(uid);
             writer.number(end.record);
             writer.number(end.sequence);
             writer.number(end.offset);
@@ -152,7 +159,7 @@ impl Image {
     fn replay_hub(&mut self, uid: Uid, time: Timestamp, step: Step) {
         match step {
             Step::Opened { name, partitions } => {
-                let first = self.ended.get(&uid).copied().unwrap_or_default();
+                let first = self.ended.end(uid).unwrap_or(self.first);
                 let hub = self.hubs.entry(uid).or_insert_with(|| HubImage {
                     name: String::new(),
                     created_at: time,
@@ -176,7 +183,7 @@ impl Image {
                 if let Some(hub) = self.hubs.remove(&uid) {
                     let ends = hub.partitions.iter().map(State::next);
                     let end = ends.fold(End::default(), End::joined);
-                    remember_end(&mut self.ended, uid, end);
+                    self.ended.remember(uid, end);
                 }
             }
             Step::Trimmed(_) | Step::ProducerOpened(_) => (),

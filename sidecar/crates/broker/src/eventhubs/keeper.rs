@@ -8,7 +8,7 @@ use model::Timestamp;
 use runtime::TaskScope;
 use tokio::sync::oneshot;
 
-use super::hubs::{First, Hubs};
+use super::hubs::Hubs;
 use super::partition::Cell;
 use super::shared::{Following, Shared, Then};
 use crate::snapshots::Snapshots;
@@ -68,6 +68,7 @@ impl Keeper {
                 () = front_durable(&self.following) => (),
                 // Only if nothing is waited for: one wake-up per commit is enough, not one per append.
                 () = self.shared.arrived.notified(), if self.following.is_empty() => self.look_soon(),
+                () = self.hubs.first.wanted() => (),
                 () = self.shared.growth.changed(self.snapshots.owner()) => (),
                 () = self.snapshots.finished() => self.on_snapshot(),
                 () = sleep(deadline.map(|deadline| deadline.saturating_sub(now))) => (),
@@ -85,13 +86,14 @@ impl Keeper {
                 self.tend_at = self.hubs.tend(now).map(|time| time.max(now + PAUSE));
             }
             self.snapshot(now);
+            self.shared.growth.announce();
         }
         self.stop().await;
     }
 
     /// When a snapshot is due, if there are any.
     fn snapshot_at(&self) -> Option<Timestamp> {
-        let is_first_stored = *self.hubs.first.borrow() == First::Stored;
+        let is_first_stored = self.hubs.first.is_stored();
         self.snapshots.deadline().filter(|_| is_first_stored)
     }
 
@@ -104,11 +106,6 @@ impl Keeper {
     /// Does what had to wait for its commit.
     fn follow(&mut self) {
         let is_durable = |following: &Following| following.commit.is_durable();
-        if let Some(first) = self.following.front().filter(|first| is_durable(first)) {
-            let now = self.shared.clock.monotonic();
-            self.shared
-                .measured(now.saturating_duration_since(first.appended_at));
-        }
         while self.following.front().is_some_and(is_durable) {
             match self.following.pop_front().map(|following| following.then) {
                 Some(Then::Show {
@@ -125,6 +122,7 @@ impl Keeper {
     fn show(&mut self, cell: Arc<Cell>, record: u64, bytes: usize) {
         // To look at the state is to let readers have what is durable.
         drop(cell.state());
+        self.shared.growth.show();
         if bytes == 0 {
             return;
         }
@@ -141,25 +139,13 @@ impl Keeper {
     fn snapshot(&mut self, now: Timestamp) {
         let hubs = &self.hubs;
         let encode = |position| hubs.encode(position);
-        match *hubs.first.borrow() {
-            First::NotWanted | First::Failed => (),
-            First::Wanted => self.snapshots.begin(&*self.shared.log, encode),
-            First::Stored => self.snapshots.begin_if_due(&*self.shared.log, now, encode),
-        }
+        self.snapshots
+            .begin_after_first(&hubs.first, &*self.shared.log, now, encode);
     }
 
     fn on_snapshot(&mut self) {
         self.snapshots.forget(&*self.shared.log);
-        let outcome = if self.snapshots.exists() {
-            First::Stored
-        } else {
-            First::Failed
-        };
-        self.hubs.first.send_if_modified(|first| {
-            let is_news = *first != outcome;
-            *first = outcome;
-            is_news
-        });
+        self.hubs.first.decided(self.snapshots.exists());
     }
 
     /// Ends the receivers, finishes what is on its way, and leaves a snapshot.
@@ -174,7 +160,7 @@ impl Keeper {
             self.follow();
         }
         let hubs = self.hubs.clone();
-        if *hubs.first.borrow() == First::Stored {
+        if hubs.first.is_stored() {
             self.snapshots
                 .finish(&*self.shared.log, |position| hubs.encode(position))
                 .await;

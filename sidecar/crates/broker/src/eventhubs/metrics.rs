@@ -21,11 +21,11 @@ pub(super) fn register(registry: &Registry, hubs: &Arc<Hubs>) {
         let hubs = Arc::downgrade(hubs);
         registry.register(name, help, PerHub { hubs, kind, read });
     }
-    let lag = Lag {
+    let lag = ReceiverLag {
         hubs: Arc::downgrade(hubs),
     };
     registry.register(
-        "consumer_lag",
+        "receiver_lag",
         "Durable events that the connected receivers of a consumer group have not got yet",
         lag,
     );
@@ -92,7 +92,7 @@ struct PerHub {
 
 /// How far the receivers of each consumer group are behind.
 #[derive(Clone)]
-struct Lag {
+struct ReceiverLag {
     hubs: Weak<Hubs>,
 }
 
@@ -102,9 +102,9 @@ impl fmt::Debug for PerHub {
     }
 }
 
-impl fmt::Debug for Lag {
+impl fmt::Debug for ReceiverLag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lag")
+        f.write_str("ReceiverLag")
     }
 }
 
@@ -128,7 +128,7 @@ impl EncodeMetric for PerHub {
     }
 }
 
-impl EncodeMetric for Lag {
+impl EncodeMetric for ReceiverLag {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
         let routes = self.hubs.upgrade().map(|hubs| hubs.routes()).unwrap_or_default();
         let (mut shown, mut other) = (0, None);
@@ -141,11 +141,11 @@ impl EncodeMetric for Lag {
                     continue;
                 }
                 shown += 1;
-                let labels = [("hub", &*route.name), ("consumer_group", &*group.name)];
+                let labels = [("hub", &*route.name), ("group", &*group.name)];
                 write(&mut encoder, MetricType::Gauge, &labels, lag)?;
             }
         }
-        let labels = [("hub", "_other"), ("consumer_group", "_other")];
+        let labels = [("hub", "_other"), ("group", "_other")];
         other.map_or(Ok(()), |sum| write(&mut encoder, MetricType::Gauge, &labels, sum))
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 pub(super) use self::state::{Assigned, Assignment, End, Fetch, Rules, State};
 pub(super) use self::tail::Payload;
+use super::ages::Ages;
 use super::error::{AppendError, ReceiveError};
 use super::follower::{self, Follower};
 use super::hub::HubState;
@@ -73,7 +74,8 @@ impl Appended {
 pub struct PartitionProperties {
     /// Of the oldest event that is retained; that of the next one if none is.
     pub begin_sequence: u64,
-    /// Of the newest event there ever was; -1 if there was none.
+    /// Of the newest event there ever was. If there was none: one less than that of the first one, which is -1 in the first
+    /// incarnation.
     pub last_sequence: i64,
     /// Of the newest event there ever was.
     pub last_offset: Option<u64>,
@@ -133,9 +135,15 @@ impl Cell {
     }
 
     /// Begins at another record than before, if events are overdue. False if the log has no room to write that down.
-    pub(super) fn trim_overdue(&self, shared: &Shared, now: Timestamp, is_hub_large: bool) -> bool {
+    pub(super) fn trim_overdue(
+        &self,
+        shared: &Shared,
+        ages: &Ages,
+        now: Timestamp,
+        is_hub_large: bool,
+    ) -> bool {
         let mut state = self.state();
-        let Some(begin) = state.overdue(now, is_hub_large) else {
+        let Some(begin) = state.overdue(ages, now, is_hub_large) else {
             return true;
         };
         let payload = Step::Trimmed(begin).encode();

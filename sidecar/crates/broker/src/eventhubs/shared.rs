@@ -1,8 +1,7 @@
 //! What all hubs have in common.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::SequenceNumber;
 use parking_lot::Mutex;
@@ -24,13 +23,11 @@ pub(crate) struct Shared {
     /// Something follows a commit again.
     pub(super) arrived: Notify,
     is_stopping: AtomicBool,
-    latency_micros: AtomicU64,
 }
 
 /// What has to happen once a commit is durable.
 pub(super) struct Following {
     pub(super) commit: Commit,
-    pub(super) appended_at: Instant,
     pub(super) then: Then,
 }
 
@@ -55,7 +52,6 @@ impl Shared {
             following: Mutex::default(),
             arrived: Notify::new(),
             is_stopping: AtomicBool::new(false),
-            latency_micros: AtomicU64::new(0),
         }
     }
 
@@ -85,11 +81,7 @@ impl Shared {
     }
 
     pub(super) fn follow(&self, commit: Commit, then: Then) {
-        let following = Following {
-            commit,
-            appended_at: self.clock.monotonic(),
-            then,
-        };
+        let following = Following { commit, then };
         let mut queue = self.following.lock();
         let was_empty = queue.is_empty();
         queue.push(following);
@@ -105,21 +97,6 @@ impl Shared {
 
     pub(super) fn trim(&self, stream: StreamId, before: u64) {
         self.log.trim_before(stream, SequenceNumber::new(before));
-    }
-
-    /// Moving average of the time from an append until it is durable; zero until there was one.
-    pub(super) fn commit_latency(&self) -> Duration {
-        Duration::from_micros(self.latency_micros.load(Ordering::Relaxed))
-    }
-
-    /// An eighth of the way towards the newest measurement. Only one task measures.
-    pub(super) fn measured(&self, latency: Duration) {
-        let newest = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        let average = match self.latency_micros.load(Ordering::Relaxed) {
-            0 => newest,
-            before => before - before / 8 + newest / 8,
-        };
-        self.latency_micros.store(average, Ordering::Relaxed);
     }
 }
 

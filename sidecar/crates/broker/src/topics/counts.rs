@@ -30,10 +30,26 @@ impl Gauge {
     }
 }
 
+/// A number that somebody else keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Number(AtomicU64);
+
+impl Number {
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Of one topic.
 #[derive(Debug, Default)]
 pub(crate) struct TopicCounts {
     pub(crate) published: Counter,
+    /// The number that the next event gets.
+    pub(crate) next: Number,
 }
 
 /// Of one subscription.

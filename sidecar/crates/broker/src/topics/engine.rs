@@ -15,7 +15,6 @@ mod snapshot;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::Duration;
 
 use bytes::Bytes;
 use model::{Timestamp, Uid};
@@ -27,6 +26,7 @@ pub(crate) use self::snapshot::Snapshot;
 use super::effects::{Effects, Place};
 use super::filter::Matches;
 use super::journal::{self, Step};
+use super::stream::FIRST;
 pub(crate) use super::stream::Stream;
 use super::subscription::{DISPOSED_MAX, Moving};
 pub(crate) use super::timers::Target;
@@ -39,7 +39,10 @@ pub(crate) struct Engine {
     streams: HashMap<Uid, Stream>,
     /// Where the numbers of deleted streams ended, in case one of their uids comes back.
     ended: BTreeMap<Uid, u64>,
-    deletion: DeletionConfig,
+    /// The first sequence number of a stream that never was.
+    first: u64,
+    /// Until something is configured, nothing is deleted.
+    deletion: Option<DeletionConfig>,
     timers: Timers,
     /// Subscriptions with something available and somebody waiting.
     servable: VecDeque<Place>,
@@ -69,14 +72,11 @@ pub(crate) enum Work {
 
 impl Default for Engine {
     fn default() -> Self {
-        let deletion = DeletionConfig {
-            policy: DeletionPolicy::Retain,
-            grace: Duration::MAX,
-        };
         Self {
             streams: HashMap::new(),
             ended: BTreeMap::new(),
-            deletion,
+            first: FIRST,
+            deletion: None,
             timers: Timers::default(),
             servable: VecDeque::new(),
             movable: VecDeque::new(),
@@ -86,6 +86,15 @@ impl Default for Engine {
 }
 
 impl Engine {
+    /// Numbers below are those of events that are lost with the disk that they were on, and are not given again.
+    pub(crate) fn number_from(&mut self, number: u64) {
+        self.first = number + FIRST;
+    }
+
+    fn first_number(&self, topic: Uid) -> u64 {
+        self.ended.get(&topic).copied().unwrap_or(self.first)
+    }
+
     /// What the commands since the last call want done.
     pub(crate) fn take_effects(&mut self) -> Effects {
         std::mem::take(&mut self.effects)
@@ -233,9 +242,10 @@ impl Engine {
     }
 
     fn deletion_time(&self, since: Timestamp) -> Option<Timestamp> {
-        match self.deletion.policy {
+        let deletion = self.deletion?;
+        match deletion.policy {
             DeletionPolicy::Retain => None,
-            DeletionPolicy::Delete => Some(since + self.deletion.grace),
+            DeletionPolicy::Delete => Some(since + deletion.grace),
         }
     }
 

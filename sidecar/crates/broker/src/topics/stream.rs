@@ -51,6 +51,8 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn new(uid: Uid, name: &str, next: u64) -> Self {
+        let counts = TopicCounts::default();
+        counts.next.set(next);
         Self {
             uid,
             name: Arc::from(name),
@@ -65,7 +67,7 @@ impl Stream {
             subscriptions: Vec::new(),
             filters: Arc::default(),
             dead_letters: None,
-            counts: Arc::default(),
+            counts: Arc::new(counts),
             armed: None,
         }
     }
@@ -143,6 +145,7 @@ impl Stream {
             }
         }
         self.next = sequence + 1;
+        self.counts.next.set(self.next);
         self.live += u64::from(wants > 0);
         self.wants.push_back(wants);
     }
@@ -159,6 +162,7 @@ impl Stream {
                 .extend(std::iter::repeat_n(0, missing.min(HOLE_MAX) as usize));
         }
         self.next = sequence;
+        self.counts.next.set(sequence);
         if self.wants.is_empty() {
             self.floor = sequence;
         }

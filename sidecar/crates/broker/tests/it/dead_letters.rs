@@ -142,7 +142,7 @@ async fn more_dead_letters_than_an_append_may_hold_are_moved_and_redriven() {
     let (scope, registry, clock) = (TaskScope::root(), Registry::default(), runtime::Clock::system());
     let disk = Arc::new(ShadowDisk::default());
     let (log, table, replay) = embedded::open_on(disk, options, &scope, &clock, &registry).unwrap();
-    let broker = Broker::start(log, table, replay, clock, &scope, &registry).unwrap();
+    let broker = Broker::start(log, table, replay, clock, &scope, &registry, Origin::default()).unwrap();
     let deletion = DeletionConfig {
         policy: DeletionPolicy::Retain,
         grace: DAY,

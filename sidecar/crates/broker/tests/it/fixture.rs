@@ -22,6 +22,7 @@ pub(super) struct Fixture {
     pub(super) log: Arc<MemoryLog>,
     store: Store,
     scope: TaskScope,
+    origin: Origin,
 }
 
 impl Fixture {
@@ -30,23 +31,36 @@ impl Fixture {
     }
 
     pub(super) async fn over(store: Store) -> Self {
-        let fixture = Self::unconfigured(store, testkit::clock());
+        Self::born(store, Origin::default()).await
+    }
+
+    /// As [`Fixture::over`], on a log that began in that way.
+    pub(super) async fn born(store: Store, origin: Origin) -> Self {
+        let fixture = Self::unconfigured(store, testkit::clock(), origin);
         fixture.configure(topics()).await;
         fixture
     }
 
-    fn unconfigured(store: Store, clock: Clock) -> Self {
+    fn unconfigured(store: Store, clock: Clock, origin: Origin) -> Self {
         let (log, table, replay) = store.open();
         let (scope, registry) = (TaskScope::root(), Registry::default());
-        let broker =
-            Broker::start(log.clone(), table, replay, clock.clone(), &scope, &registry).expect("it starts");
+        let broker = Broker::start(
+            log.clone(),
+            table,
+            replay,
+            clock.clone(),
+            &scope,
+            &registry,
+            origin.clone(),
+        );
         Self {
-            broker,
+            broker: broker.expect("it starts"),
             clock,
             registry,
             log,
             store,
             scope,
+            origin,
         }
     }
 
@@ -69,7 +83,7 @@ impl Fixture {
             // A crash leaves no snapshot: the old owner must not get to write one over the new one's.
             std::mem::forget(self.broker.clone());
         }
-        let renewed = Self::unconfigured(self.store.clone(), self.clock.clone());
+        let renewed = Self::unconfigured(self.store.clone(), self.clock.clone(), self.origin.clone());
         renewed.configure(topics()).await;
         renewed
     }

@@ -55,7 +55,15 @@ async fn a_snapshot_that_another_version_wrote_is_refused() {
         .await
         .unwrap();
     let scope = TaskScope::root();
-    let started = Broker::start(log, table, replay, testkit::clock(), &scope, &Registry::default());
+    let started = Broker::start(
+        log,
+        table,
+        replay,
+        testkit::clock(),
+        &scope,
+        &Registry::default(),
+        Origin::default(),
+    );
     assert!(matches!(started, Err(StartError::Snapshot(_))));
 }
 
@@ -73,4 +81,39 @@ async fn a_busy_broker_leaves_snapshots_behind_and_comes_back_from_them() {
     }
     fixture.publish(1).await;
     assert_eq!(fixture.receive(100).await.len(), 1);
+}
+
+/// While a declaration is not understood nothing is deleted, and what it declares is missing. Only when that is really gone
+/// its grace begins.
+#[tokio::test]
+async fn what_was_kept_without_being_declared_gets_its_whole_grace_when_it_leaves() {
+    let fixture = Fixture::new().await.restart(true).await;
+    fixture.publish(1).await;
+    let configure = async |topics, policy| {
+        let deletion = DeletionConfig { policy, grace: DAY };
+        let configured = fixture.broker.configure(topics, Vec::new(), deletion).await;
+        configured.expect("it is valid");
+    };
+    let pass = async |time| {
+        fixture.clock.advance(time);
+        // The owner wakes up by its own timer, or by whoever asks.
+        fixture.log_settled().await;
+        fixture.broker.streams().await.expect("it runs").len()
+    };
+    let mut without_billing = topics();
+    without_billing[0].subscriptions.clear();
+    without_billing.pop();
+    configure(without_billing.clone(), DeletionPolicy::Retain).await;
+    assert_eq!(pass(3 * DAY).await, 2);
+    configure(without_billing, DeletionPolicy::Delete).await;
+    assert_eq!(pass(DAY - MINUTE).await, 2);
+    // The subscription is there as well.
+    configure(topics(), DeletionPolicy::Delete).await;
+    assert_eq!(fixture.receive(1).await.len(), 1);
+    configure(Vec::new(), DeletionPolicy::Retain).await;
+    assert_eq!(pass(3 * DAY).await, 2);
+    configure(Vec::new(), DeletionPolicy::Delete).await;
+    assert_eq!(pass(DAY - MINUTE).await, 2);
+    assert_eq!(pass(MINUTE).await, 0);
+    fixture.stop().await;
 }

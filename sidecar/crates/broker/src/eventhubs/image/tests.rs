@@ -8,10 +8,10 @@ use storage::memory::Store;
 use storage::{Log, Position, Reservation};
 
 use super::*;
-use crate::eventhubs::hubs::{First, Hubs};
+use crate::eventhubs::hubs::Hubs;
 use crate::eventhubs::producers::{ProducerOptions, ProducerStamp};
 use crate::eventhubs::shared::Shared;
-use crate::snapshots::Growth;
+use crate::snapshots::{FirstSnapshot, Growth};
 use crate::{DeletionConfig, DeletionPolicy, HubConfig};
 
 const HUB: Uid = Uid::from_u128(1 << 64);
@@ -102,7 +102,7 @@ fn hubs(store: &Store, clock: &Clock, image: Image) -> Hubs {
     let (log, ..) = store.open();
     let growth = Arc::new(Growth::new(&*log));
     let shared = Shared::new(log, clock.clone(), growth);
-    Hubs::new(Arc::new(shared), image, First::Stored)
+    Hubs::new(Arc::new(shared), image, FirstSnapshot::new(true))
 }
 
 /// Applies the records of the log from `from` on to a snapshot, and writes the result down again.
@@ -145,4 +145,40 @@ async fn a_snapshot_that_is_cut_is_refused() {
     for length in 0..state.len() {
         assert!(Image::decode(&state[..length]).is_err(), "{length} bytes");
     }
+}
+
+/// The machine's clock was hours late and is corrected.
+#[tokio::test]
+async fn a_wall_clock_that_jumps_ahead_takes_no_event_and_no_hub() {
+    let fixture = Fixture::new();
+    fixture.configure(Some(2));
+    fixture.append(0, 3);
+    let hour = Duration::from_secs(3600);
+    let jumped = fixture.clock.now() + 5 * hour;
+    fixture.hubs.tend(jumped);
+    let events = |fixture: &Fixture| {
+        let table = fixture.hubs.streams();
+        table.iter().map(|stream| stream.events).sum::<u64>()
+    };
+    let hub = fixture.hubs.hub("telemetry").unwrap();
+    let is_empty = || hub.partition(0).unwrap().properties().is_empty;
+    assert!(!is_empty());
+    // By now they are as old as it is allowed.
+    fixture.clock.advance(hour);
+    fixture.hubs.tend(jumped + hour);
+    assert!(is_empty());
+    fixture.append(1, 3);
+    let deletion = DeletionConfig {
+        policy: DeletionPolicy::Delete,
+        grace: hour,
+    };
+    fixture
+        .hubs
+        .configure(&[], deletion, Reservation::none(), jumped + hour);
+    let known = |fixture: &Fixture| fixture.hubs.streams().len();
+    fixture.hubs.tend(jumped + 9 * hour);
+    assert_eq!((known(&fixture), events(&fixture)), (1, 6));
+    fixture.clock.advance(hour);
+    fixture.hubs.tend(jumped + 10 * hour);
+    assert_eq!(known(&fixture), 0);
 }

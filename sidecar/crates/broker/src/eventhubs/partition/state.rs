@@ -12,6 +12,7 @@ use storage::Commit;
 
 use super::tail::{Payload, Tail};
 use crate::Error;
+use crate::eventhubs::ages::Ages;
 use crate::eventhubs::error::{AppendError, ReceiveError};
 use crate::eventhubs::index::{Index, Mark, Spacing};
 use crate::eventhubs::position::{Cursor, From, StartPosition};
@@ -55,7 +56,7 @@ impl End {
         }
     }
 
-    /// -1 if there never was an event.
+    /// One less than that of the first event if there never was one.
     pub(in crate::eventhubs) fn last_sequence(&self) -> i64 {
         self.sequence.cast_signed().saturating_sub(1)
     }
@@ -357,10 +358,17 @@ impl State {
 
     /// Where the partition should begin, if not where it does. Only what is durable goes. `is_hub_large`: the hub as a whole
     /// holds more than it should, so that a partition's share counts.
-    pub(in crate::eventhubs) fn overdue(&self, now: Timestamp, is_hub_large: bool) -> Option<Mark> {
+    pub(in crate::eventhubs) fn overdue(
+        &self,
+        ages: &Ages,
+        now: Timestamp,
+        is_hub_large: bool,
+    ) -> Option<Mark> {
         let rules = self.rules?;
         let begin = self.index.first()?;
-        let by_time = self.index.outlived(now - rules.retention, self.next.mark());
+        let by_time = self
+            .index
+            .outlived(ages.before(now, rules.retention), self.next.mark());
         let by_size = rules
             .bytes_max
             .filter(|_| is_hub_large)

@@ -7,11 +7,13 @@ use model::{Timestamp, Uid};
 
 use super::Engine;
 use crate::Error;
-use crate::configuration::{DeletionConfig, SUBSCRIPTIONS_MAX, SubscriptionConfig, TopicConfig};
+use crate::configuration::{
+    DeletionConfig, DeletionPolicy, SUBSCRIPTIONS_MAX, SubscriptionConfig, TopicConfig,
+};
 use crate::topics::effects::{Answer, Effects, Place};
 use crate::topics::filter::{Filters, SubscriptionIndex};
 use crate::topics::journal::{self, Step};
-use crate::topics::stream::{DEAD_LETTERS, FIRST, Stream};
+use crate::topics::stream::{DEAD_LETTERS, Stream};
 use crate::topics::subscription::{Rules, Subscription};
 use crate::topics::timers::Target;
 
@@ -60,7 +62,11 @@ impl Engine {
     ///
     /// Room: [`Engine::configuration_bytes`].
     pub(crate) fn configure(&mut self, topics: &[TopicConfig], deletion: DeletionConfig, now: Timestamp) {
-        self.deletion = deletion;
+        // Where nothing could be deleted before, no grace began: something may have been missing only because its declaration
+        // was not understood, and now it is really gone.
+        let before = self.deletion.replace(deletion);
+        let retained = before.is_some_and(|before| before.policy == DeletionPolicy::Retain);
+        let begins_anew = retained && deletion.policy == DeletionPolicy::Delete;
         let declared: HashSet<Uid> = topics.iter().map(|topic| topic.uid).collect();
         let targets: HashSet<Uid> = topics
             .iter()
@@ -68,21 +74,28 @@ impl Engine {
             .filter_map(|subscription| subscription.dead_letter)
             .collect();
         for topic in topics {
-            let next = self.ended.get(&topic.uid).copied().unwrap_or(FIRST);
+            let next = self.first_number(topic.uid);
             let effects = &mut self.effects;
             let is_new = !self.streams.contains_key(&topic.uid);
             let stream = self
                 .streams
                 .entry(topic.uid)
                 .or_insert_with(|| Stream::new(topic.uid, &topic.name, next));
-            stream.declare(topic, is_new, targets.contains(&topic.uid), now, effects);
+            stream.declare(
+                topic,
+                is_new,
+                targets.contains(&topic.uid),
+                begins_anew,
+                now,
+                effects,
+            );
         }
         let missing = self
             .streams
             .values_mut()
             .filter(|stream| !declared.contains(&stream.uid));
         for stream in missing {
-            stream.close(now, &mut self.effects);
+            stream.close(begins_anew, now, &mut self.effects);
         }
         self.rearm(now);
     }
@@ -120,6 +133,7 @@ impl Stream {
         config: &TopicConfig,
         is_new: bool,
         is_target: bool,
+        begins_anew: bool,
         now: Timestamp,
         effects: &mut Effects,
     ) {
@@ -153,7 +167,7 @@ impl Stream {
             filters_changed |= self.declare_subscription(index, subscription, now, effects);
         }
         for index in known.into_values() {
-            filters_changed |= self.close_subscription(index, now, effects);
+            filters_changed |= self.close_subscription(index, begins_anew, now, effects);
         }
         if filters_changed {
             self.compile();
@@ -205,6 +219,7 @@ impl Stream {
     fn close_subscription(
         &mut self,
         index: SubscriptionIndex,
+        begins_anew: bool,
         now: Timestamp,
         effects: &mut Effects,
     ) -> bool {
@@ -214,7 +229,7 @@ impl Stream {
         };
         let was_open = subscription.rules.take().is_some();
         subscription.wake = None;
-        if subscription.closed.is_none() {
+        if subscription.closed.is_none() || begins_anew {
             subscription.closed = Some(now);
             effects.step(topic, now, &Step::SubscriptionClosed { index });
         }
@@ -226,8 +241,8 @@ impl Stream {
     }
 
     /// The topic is not declared any more. Its subscriptions freeze with it; their own grace does not begin.
-    fn close(&mut self, now: Timestamp, effects: &mut Effects) {
-        if self.closed.is_none() {
+    fn close(&mut self, begins_anew: bool, now: Timestamp, effects: &mut Effects) {
+        if self.closed.is_none() || begins_anew {
             self.closed = Some(now);
             effects.step(self.uid, now, &Step::Closed);
         }

@@ -12,7 +12,7 @@ use crate::topics::filter::SubscriptionIndex;
 use crate::topics::in_flight::State;
 use crate::topics::journal::Step;
 use crate::topics::runs::Runs;
-use crate::topics::stream::{FIRST, Stream};
+use crate::topics::stream::Stream;
 use crate::topics::subscription::{Subscription, seconds};
 use crate::topics::varint::{Malformed, Reader};
 
@@ -90,7 +90,7 @@ impl Engine {
     fn replay_step(&mut self, topic: Uid, time: Timestamp, step: Step) -> bool {
         match step {
             Step::Opened { name } => {
-                let next = self.ended.get(&topic).copied().unwrap_or(FIRST);
+                let next = self.first_number(topic);
                 let stream = self
                     .streams
                     .entry(topic)

@@ -48,7 +48,15 @@ async fn a_snapshot_that_another_version_wrote_is_refused() {
     let value = Bytes::from_static(&[9, 0]);
     table.compare_and_set("hubs", None, value).await.unwrap();
     let scope = TaskScope::root();
-    let started = Broker::start(log, table, replay, testkit::clock(), &scope, &Registry::default());
+    let started = Broker::start(
+        log,
+        table,
+        replay,
+        testkit::clock(),
+        &scope,
+        &Registry::default(),
+        Origin::default(),
+    );
     assert!(matches!(started, Err(StartError::Snapshot(_))));
 }
 

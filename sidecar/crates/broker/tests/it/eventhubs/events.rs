@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use auth::Permit;
 use broker::*;
 use bytes::Bytes;
@@ -45,7 +43,6 @@ async fn many_appends_that_nobody_waits_for_keep_their_order() {
         last.unwrap().durable().await;
         let read = world.read(0).await;
         assert!(read.iter().map(|received| &received.event).eq(&events));
-        assert!(world.broker.commit_latency() < Duration::from_secs(60));
         world.stop().await;
     }
 }
@@ -151,7 +148,7 @@ async fn what_is_counted_is_shown() {
         r#"weft_eventhubs_bytes_out_total{hub="telemetry"} 2"#,
         r#"weft_eventhubs_events_retained{hub="telemetry"} 2"#,
         r#"weft_eventhubs_receivers{hub="telemetry"} 1"#,
-        r#"weft_eventhubs_consumer_lag{hub="telemetry",consumer_group="$Default"} 1"#,
+        r#"weft_eventhubs_receiver_lag{hub="telemetry",group="$Default"} 1"#,
     ] {
         assert!(
             text.lines().any(|other| other == line),

@@ -11,8 +11,8 @@ use storage::shadow::ShadowDisk;
 
 /// Cheap to clone; clones are the same disk. Its gate is open until it is closed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct GatedDisk {
-    pub(super) shadow: ShadowDisk,
+pub(in crate::it) struct GatedDisk {
+    pub(in crate::it) shadow: ShadowDisk,
     gate: Arc<Gate>,
 }
 
@@ -24,7 +24,7 @@ struct Gate {
 
 /// Opens the gate when it is dropped, also by a test that fails: the log's threads could not end otherwise.
 #[derive(Debug)]
-pub(super) struct Held(Arc<Gate>);
+pub(in crate::it) struct Held(Arc<Gate>);
 
 impl Drop for Held {
     fn drop(&mut self) {
@@ -34,7 +34,7 @@ impl Drop for Held {
 }
 
 impl GatedDisk {
-    pub(super) fn over(shadow: ShadowDisk) -> Self {
+    pub(in crate::it) fn over(shadow: ShadowDisk) -> Self {
         Self {
             shadow,
             gate: Arc::default(),
@@ -42,7 +42,7 @@ impl GatedDisk {
     }
 
     /// Lets no commit of the log become durable while it is held; the table goes on.
-    pub(super) fn hold(&self) -> Held {
+    pub(in crate::it) fn hold(&self) -> Held {
         *self.gate.is_closed.lock() = true;
         Held(self.gate.clone())
     }

@@ -135,6 +135,36 @@ async fn data_goes_when_the_grace_is_over_and_numbers_are_never_given_again() {
     }
 }
 
+/// While a declaration is not understood nothing is deleted, and its hub is missing. Only when it is really gone its grace
+/// begins.
+#[tokio::test]
+async fn a_hub_that_was_kept_without_being_declared_gets_its_whole_grace_when_it_leaves() {
+    for ground in Ground::each() {
+        let world = World::over(ground).await;
+        world.append(0, &["x"]).await;
+        let mut world = world.restart().await;
+        let keep = DeletionConfig {
+            policy: DeletionPolicy::Retain,
+            grace: DAY,
+        };
+        let configured = world.broker.configure(Vec::new(), Vec::new(), keep).await;
+        configured.expect("it is valid");
+        world.pass(3 * DAY).await;
+        let hubs = async |world: &World| world.broker.streams().await.expect("it runs").len();
+        world.configure(Vec::new()).await;
+        world.pass(DAY - HOUR).await;
+        assert_eq!(hubs(&world).await, 1);
+        // That is remembered.
+        let config = std::mem::replace(&mut world.config, telemetry());
+        world.config = HubConfig { uid: AUDIT, ..config };
+        let world = world.restart().await;
+        assert_eq!(hubs(&world).await, 2);
+        world.pass(HOUR).await;
+        assert_eq!(hubs(&world).await, 1);
+        world.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_purge_does_not_wait_for_the_grace() {
     let world = World::new().await;

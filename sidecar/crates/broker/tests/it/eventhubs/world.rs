@@ -16,26 +16,26 @@ use storage::{Log, Replay, Table};
 
 use super::gate::GatedDisk;
 
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
-pub(super) const DAY: Duration = Duration::from_secs(86_400);
+pub(in crate::it) const HOUR: Duration = Duration::from_secs(3600);
+pub(in crate::it) const DAY: Duration = Duration::from_secs(86_400);
 /// Uids of hubs lie further apart than a hub has partitions, as random ones do.
-pub(super) const TELEMETRY: Uid = Uid::from_u128(0x1_0000_0000);
-pub(super) const AUDIT: Uid = Uid::from_u128(0x2_0000_0000);
-pub(super) const MUCH: ByteCount = ByteCount::mib(1);
+pub(in crate::it) const TELEMETRY: Uid = Uid::from_u128(0x1_0000_0000);
+pub(in crate::it) const AUDIT: Uid = Uid::from_u128(0x2_0000_0000);
+pub(in crate::it) const MUCH: ByteCount = ByteCount::mib(1);
 
 /// What outlives a restart.
 #[derive(Clone)]
-pub(super) enum Ground {
+pub(in crate::it) enum Ground {
     Memory(Store),
     Embedded(GatedDisk, Options),
 }
 
 impl Ground {
-    pub(super) fn memory() -> Self {
+    pub(in crate::it) fn memory() -> Self {
         Self::Memory(Store::unbounded())
     }
 
-    pub(super) fn embedded(capacity: ByteCount) -> Self {
+    pub(in crate::it) fn embedded(capacity: ByteCount) -> Self {
         let disk = GatedDisk::default();
         disk.shadow.record();
         let options = Options {
@@ -46,12 +46,12 @@ impl Ground {
     }
 
     /// One of each kind.
-    pub(super) fn each() -> [Self; 2] {
+    pub(in crate::it) fn each() -> [Self; 2] {
         [Self::memory(), Self::embedded(ByteCount::mib(16))]
     }
 
     /// What a process finds that comes after one that was killed together with the machine.
-    pub(super) fn after_power_cut(&self, survivors: Survivors) -> Self {
+    pub(in crate::it) fn after_power_cut(&self, survivors: Survivors) -> Self {
         match self {
             // Everything is durable at once.
             Self::Memory(store) => Self::Memory(store.clone()),
@@ -79,36 +79,56 @@ impl Ground {
     }
 }
 
-pub(super) struct World {
-    pub(super) broker: Broker,
-    pub(super) clock: Clock,
-    pub(super) registry: Registry,
-    pub(super) log: Arc<dyn Log>,
-    pub(super) ground: Ground,
+pub(in crate::it) struct World {
+    pub(in crate::it) broker: Broker,
+    pub(in crate::it) clock: Clock,
+    pub(in crate::it) registry: Registry,
+    pub(in crate::it) log: Arc<dyn Log>,
+    pub(in crate::it) ground: Ground,
     scope: TaskScope,
     storage: TaskScope,
-    pub(super) config: HubConfig,
+    pub(in crate::it) config: HubConfig,
+    origin: Origin,
 }
 
 impl World {
-    pub(super) async fn new() -> Self {
+    pub(in crate::it) async fn new() -> Self {
         Self::over(Ground::memory()).await
     }
 
-    pub(super) async fn over(ground: Ground) -> Self {
+    pub(in crate::it) async fn over(ground: Ground) -> Self {
         Self::with(ground, telemetry()).await
     }
 
-    pub(super) async fn with(ground: Ground, config: HubConfig) -> Self {
+    pub(in crate::it) async fn with(ground: Ground, config: HubConfig) -> Self {
         let world = Self::unconfigured(ground, testkit::clock(), config);
         world.configure(vec![world.config.clone()]).await;
         world
     }
 
-    pub(super) fn unconfigured(ground: Ground, clock: Clock, config: HubConfig) -> Self {
+    /// As [`World::over`], on a log that began in that way.
+    pub(in crate::it) async fn born(ground: Ground, origin: Origin) -> Self {
+        let world = Self::begun(ground, testkit::clock(), telemetry(), origin);
+        world.configure(vec![world.config.clone()]).await;
+        world
+    }
+
+    pub(in crate::it) fn unconfigured(ground: Ground, clock: Clock, config: HubConfig) -> Self {
+        Self::begun(ground, clock, config, Origin::default())
+    }
+
+    fn begun(ground: Ground, clock: Clock, config: HubConfig, origin: Origin) -> Self {
         let (scope, storage, registry) = (TaskScope::root(), TaskScope::root(), Registry::default());
         let (log, table, replay) = ground.open(&storage, &registry);
-        let broker = Broker::start(log.clone(), table, replay, clock.clone(), &scope, &registry);
+        let broker = Broker::start(
+            log.clone(),
+            table,
+            replay,
+            clock.clone(),
+            &scope,
+            &registry,
+            origin.clone(),
+        );
         Self {
             broker: broker.expect("it starts"),
             clock,
@@ -118,10 +138,11 @@ impl World {
             scope,
             storage,
             config,
+            origin,
         }
     }
 
-    pub(super) async fn configure(&self, hubs: Vec<HubConfig>) {
+    pub(in crate::it) async fn configure(&self, hubs: Vec<HubConfig>) {
         let deletion = DeletionConfig {
             policy: DeletionPolicy::Delete,
             grace: DAY,
@@ -131,7 +152,7 @@ impl World {
     }
 
     /// Another process over the same data.
-    pub(super) async fn restart(self) -> Self {
+    pub(in crate::it) async fn restart(self) -> Self {
         self.stop().await;
         let Self {
             broker,
@@ -139,27 +160,28 @@ impl World {
             clock,
             ground,
             config,
+            origin,
             ..
         } = self;
         drop((broker, log));
-        let renewed = Self::unconfigured(ground, clock, config);
+        let renewed = Self::begun(ground, clock, config, origin);
         renewed.configure(vec![renewed.config.clone()]).await;
         renewed
     }
 
     /// Another process over what a power cut left. What is acknowledged is there.
-    pub(super) async fn power_cut(self, survivors: Survivors) -> Self {
+    pub(in crate::it) async fn power_cut(self, survivors: Survivors) -> Self {
         let ground = self.ground.after_power_cut(survivors);
         // Nothing tells the old process that it is dead, so it must not be able to see time pass.
         let clock = Clock::manual(self.clock.now());
-        let config = self.config.clone();
+        let (config, origin) = (self.config.clone(), self.origin.clone());
         std::mem::forget(self);
-        let renewed = Self::unconfigured(ground, clock, config);
+        let renewed = Self::begun(ground, clock, config, origin);
         renewed.configure(vec![renewed.config.clone()]).await;
         renewed
     }
 
-    pub(super) async fn stop(&self) {
+    pub(in crate::it) async fn stop(&self) {
         assert!(self.scope.shutdown(Duration::from_secs(10)).await.is_empty());
         if let Ground::Embedded(..) = self.ground {
             self.storage.cancel();
@@ -167,7 +189,7 @@ impl World {
     }
 
     /// In another task.
-    pub(super) fn spawn<F>(&self, future: F) -> tokio::task::JoinHandle<F::Output>
+    pub(in crate::it) fn spawn<F>(&self, future: F) -> tokio::task::JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -176,39 +198,39 @@ impl World {
     }
 
     /// Of an embedded log.
-    pub(super) fn disk(&self) -> &GatedDisk {
+    pub(in crate::it) fn disk(&self) -> &GatedDisk {
         match &self.ground {
             Ground::Embedded(disk, _) => disk,
             Ground::Memory(_) => panic!("there is no disk"),
         }
     }
 
-    pub(super) fn hub(&self) -> Hub {
+    pub(in crate::it) fn hub(&self) -> Hub {
         self.broker.hub("Telemetry").expect("it is declared")
     }
 
-    pub(super) fn partition(&self, id: u32) -> Partition {
+    pub(in crate::it) fn partition(&self, id: u32) -> Partition {
         self.hub().partition(id).expect("it exists")
     }
 
     /// Appends and waits until it is durable.
-    pub(super) async fn append(&self, partition: u32, events: &[&str]) -> Appended {
+    pub(in crate::it) async fn append(&self, partition: u32, events: &[&str]) -> Appended {
         append(&self.partition(partition), events).await
     }
 
     /// The whole partition.
-    pub(super) async fn read(&self, partition: u32) -> Vec<Received> {
+    pub(in crate::it) async fn read(&self, partition: u32) -> Vec<Received> {
         read_from(&self.partition(partition), StartPosition::Earliest).await
     }
 
     /// Lets time pass, and everything happen that is due.
-    pub(super) async fn pass(&self, time: Duration) {
+    pub(in crate::it) async fn pass(&self, time: Duration) {
         self.clock.advance(time);
         self.settle().await;
     }
 
     /// Waits until the log holds no event any more, which it may be told after the next commit.
-    pub(super) async fn forgotten(&self) {
+    pub(in crate::it) async fn forgotten(&self) {
         for _ in 0..1000 {
             if self.log.usage().live == ByteCount(0) {
                 return;
@@ -218,7 +240,7 @@ impl World {
         panic!("the log still holds {}", self.log.usage().live);
     }
 
-    pub(super) async fn settle(&self) {
+    pub(in crate::it) async fn settle(&self) {
         for _ in 0..3 {
             self.broker.streams().await.expect("it runs");
             tokio::task::yield_now().await;
@@ -226,7 +248,7 @@ impl World {
     }
 }
 
-pub(super) fn telemetry() -> HubConfig {
+pub(in crate::it) fn telemetry() -> HubConfig {
     HubConfig {
         uid: TELEMETRY,
         name: String::from("telemetry"),
@@ -237,7 +259,7 @@ pub(super) fn telemetry() -> HubConfig {
     }
 }
 
-pub(super) async fn append(partition: &Partition, events: &[&str]) -> Appended {
+pub(in crate::it) async fn append(partition: &Partition, events: &[&str]) -> Appended {
     let events: Vec<Bytes> = events
         .iter()
         .map(|event| Bytes::copy_from_slice(event.as_bytes()))
@@ -250,7 +272,7 @@ pub(super) async fn append(partition: &Partition, events: &[&str]) -> Appended {
 }
 
 /// Everything from there on, in several steps.
-pub(super) async fn read_from(partition: &Partition, start: StartPosition) -> Vec<Received> {
+pub(in crate::it) async fn read_from(partition: &Partition, start: StartPosition) -> Vec<Received> {
     let mut events: Vec<Received> = Vec::new();
     let mut start = start;
     loop {
@@ -267,18 +289,18 @@ pub(super) async fn read_from(partition: &Partition, start: StartPosition) -> Ve
     }
 }
 
-pub(super) fn texts(events: &[Received]) -> Vec<&str> {
+pub(in crate::it) fn texts(events: &[Received]) -> Vec<&str> {
     events
         .iter()
         .map(|received| std::str::from_utf8(&received.event).expect("it is text"))
         .collect()
 }
 
-pub(super) fn receive(partition: &Partition, start: StartPosition) -> Receiver {
+pub(in crate::it) fn receive(partition: &Partition, start: StartPosition) -> Receiver {
     connect(partition, "$Default", start, "", None).expect("there is a place")
 }
 
-pub(super) fn connect(
+pub(in crate::it) fn connect(
     partition: &Partition,
     group: &str,
     start: StartPosition,

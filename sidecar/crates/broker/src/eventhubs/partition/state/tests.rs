@@ -2,6 +2,7 @@ use storage::Log;
 use storage::memory::{self, MemoryLog};
 
 use super::*;
+use crate::eventhubs::ages::Ages;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -168,12 +169,19 @@ fn an_event_goes_when_its_retention_is_over_and_not_before() {
         fixture.now = fixture.now + hour;
     }
     let start = testkit::time_zero();
-    let overdue = |state: &State, after: Duration| state.overdue(start + after, true).map(|mark| mark.record);
+    let overdue = |state: &State, after: Duration| {
+        state
+            .overdue(&Ages::default(), start + after, true)
+            .map(|mark| mark.record)
+    };
     assert_eq!(fixture.state.overdue_at(), Some(start + DAY));
     assert_eq!(overdue(&fixture.state, DAY - Duration::from_millis(1)), None);
     assert_eq!(overdue(&fixture.state, DAY), Some(1));
     assert_eq!(overdue(&fixture.state, DAY + hour * 5), Some(6));
-    let begin = fixture.state.overdue(start + DAY + hour * 9, true).unwrap();
+    let begin = fixture
+        .state
+        .overdue(&Ages::default(), start + DAY + hour * 9, true)
+        .unwrap();
     assert_eq!(begin.record, 10, "the last one is as old as that now");
     fixture.state.trim(begin);
     assert_eq!(fixture.state.begin().sequence, 10);
@@ -187,7 +195,7 @@ fn a_partition_that_is_too_large_loses_its_oldest_events_but_never_the_newest() 
     let mut fixture = Fixture::new(Some(8_000));
     for _ in 0..40 {
         fixture.append(&[1000]);
-        if let Some(begin) = fixture.state.overdue(fixture.now, true) {
+        if let Some(begin) = fixture.state.overdue(&Ages::default(), fixture.now, true) {
             fixture.state.trim(begin);
         }
         let begin = fixture.state.begin();
@@ -195,7 +203,10 @@ fn a_partition_that_is_too_large_loses_its_oldest_events_but_never_the_newest() 
     }
     assert_eq!(fixture.state.begin().record, 33);
     fixture.append(&[50_000]);
-    let begin = fixture.state.overdue(fixture.now, true).unwrap();
+    let begin = fixture
+        .state
+        .overdue(&Ages::default(), fixture.now, true)
+        .unwrap();
     assert_eq!(begin.record, 40);
 }
 
@@ -209,7 +220,10 @@ fn what_is_not_durable_does_not_go_and_does_not_keep_the_rest() {
     for _ in 0..20 {
         fixture.state.assign(&events, None, fixture.now).unwrap();
     }
-    let begin = fixture.state.overdue(fixture.now, true).unwrap();
+    let begin = fixture
+        .state
+        .overdue(&Ages::default(), fixture.now, true)
+        .unwrap();
     assert_eq!(begin.record, 20);
 }
 
