@@ -100,7 +100,8 @@ pub(crate) fn store(folder: &Path, namespace_uid: &str, pieces: &Pieces) -> io::
     File::open(folder)?.sync_all()
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Replaces a file: its content is on the disk before its name is.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside: PathBuf = path.with_extension("new");
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;

@@ -268,6 +268,8 @@ fn with_keys(document: config::Document, keys: Option<Keys>) -> Configuration {
             rules: Vec::new(),
             certificate_pem: String::new(),
             private_key_pem: String::new(),
+            object_store: std::collections::BTreeMap::new(),
+            dead_letter_stores: std::collections::BTreeMap::new(),
         },
     });
     Configuration {

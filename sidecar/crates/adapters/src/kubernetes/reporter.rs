@@ -13,7 +13,7 @@ use super::Pod;
 use super::backoff::Backoff;
 use super::reach::{is_refusal, why};
 
-const FIELD_MANAGER: &str = "weft-sidecar";
+pub(super) const FIELD_MANAGER: &str = "weft-sidecar";
 
 /// An answer that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -74,6 +74,9 @@ pub(crate) fn document_pieces_with(revision: u64, topics: &[Topic], hubs: &[Hub]
             deletion_policy: DeletionPolicy::Delete,
             deletion_grace_seconds: 86_400,
             authorization_rules: Vec::new(),
+            disable_local_auth: false,
+            issuers: Vec::new(),
+            checkpoint: config::Checkpoint::ConfigMap,
         },
         shards: std::array::from_fn(|index| Digest::of(&shards[index])),
     };
@@ -91,5 +94,7 @@ pub(crate) fn secrets(key: &str) -> Secrets {
         }],
         certificate_pem: String::new(),
         private_key_pem: String::new(),
+        object_store: std::collections::BTreeMap::new(),
+        dead_letter_stores: std::collections::BTreeMap::new(),
     }
 }

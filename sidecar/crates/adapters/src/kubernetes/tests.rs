@@ -151,12 +151,16 @@ fn report(revision: u64) -> PodReport {
         version: "1".into(),
         namespace_uid: UID.into(),
         serves_hubs: true,
+        stores_dead_letters: true,
         revision,
         shards: [Digest::of(b"s"); SHARD_COUNT],
         secrets_revision: 1,
         refused: Vec::new(),
         problem: None,
         pending_restart: Vec::new(),
+        incarnation: None,
+        data_lost: None,
+        lags: Vec::new(),
     }
 }
 
