@@ -13,6 +13,7 @@ use runtime::TaskScope;
 
 use crate::amqp;
 use crate::http::{Admission, Door};
+use crate::listener::Protocol;
 use crate::phase::Phase;
 use crate::socket::Socket;
 use crate::transport::Transport;
@@ -31,7 +32,13 @@ struct Resting {
 }
 
 /// Serves requests until the client leaves, a timeout passes or `scope` is shut down.
-pub(crate) async fn serve(socket: Socket, door: Door, scope: TaskScope, admission: Admission) {
+pub(crate) async fn serve(
+    socket: Socket,
+    protocol: Protocol,
+    door: Door,
+    scope: TaskScope,
+    admission: Admission,
+) {
     let idle_timeout = door.limits().idle_timeout;
     let mut patience = idle_timeout;
     let mut resting = Resting {
@@ -43,7 +50,7 @@ pub(crate) async fn serve(socket: Socket, door: Door, scope: TaskScope, admissio
             return resting.socket.close().await;
         }
         // On the heap, and only now: a connection that rests, or never speaks, costs neither this nor hyper's buffers.
-        match Box::pin(drive(resting, door.clone(), scope.clone())).await {
+        match Box::pin(drive(resting, protocol, door.clone(), scope.clone())).await {
             After::Rest(rested) => resting = rested,
             After::Upgrade(Resting { socket, unread }) => {
                 return amqp::serve_web_socket(socket, unread, door, scope, admission).await;
@@ -72,9 +79,9 @@ enum After {
 }
 
 /// Serves requests until the connection ends, rests or changes its protocol.
-async fn drive(resting: Resting, door: Door, scope: TaskScope) -> After {
+async fn drive(resting: Resting, protocol: Protocol, door: Door, scope: TaskScope) -> After {
     let Resting { socket, unread } = resting;
-    let phase = Arc::new(Phase::default());
+    let phase = Arc::new(Phase::new(socket.is_secure()));
     let transport = Transport::new(
         socket,
         unread,
@@ -84,7 +91,7 @@ async fn drive(resting: Resting, door: Door, scope: TaskScope) -> After {
     );
     let head_bytes = usize::try_from(door.limits().head.get()).unwrap_or(usize::MAX);
     let (door, phase) = (&door, &phase);
-    let service = service_fn(|request| door.answer(request, phase.enter()));
+    let service = service_fn(|request| door.answer(request, protocol, phase.enter()));
     let mut connection = http1::Builder::new()
         // Ours knows the difference between a slow head and an idle connection; hyper's does not.
         .header_read_timeout(None)

@@ -1,6 +1,7 @@
 //! HTTP: from a request to an answer, whatever the API family.
 
 mod admin;
+mod blob;
 mod body;
 mod credential;
 mod error;
@@ -8,6 +9,8 @@ mod eventgrid;
 mod eventhubs;
 mod in_flight;
 mod path;
+mod permits;
+mod token;
 mod tracking_id;
 mod web_socket;
 
@@ -28,6 +31,7 @@ use runtime::Clock;
 use tokio::sync::Semaphore;
 
 use crate::amqp;
+use crate::identity;
 use crate::limits::Limits;
 use crate::listener::Protocol;
 use crate::metrics::Metrics;
@@ -58,8 +62,11 @@ struct Shared {
     authorizer: Authorizer,
     clock: Clock,
     limits: Limits,
+    /// Its storage account is called so, too.
+    namespace: String,
     metrics: Arc<Metrics>,
     amqp: amqp::Shared,
+    identity: identity::Metrics,
     connections: AtomicUsize,
     bodies: InFlight,
     answers: InFlight,
@@ -68,24 +75,28 @@ struct Shared {
 }
 
 impl Door {
-    /// A door to `broker` for callers that `authorizer` lets pass. Nothing listens until [`Door::open`].
+    /// A door to `broker` for callers that `authorizer` lets pass. `namespace` is the Namespace's name, which is also that
+    /// of the storage account that checkpoint stores see. Nothing listens until [`Door::open`].
     pub fn new(
         broker: Broker,
         authorizer: Authorizer,
         clock: Clock,
         limits: Limits,
         registry: &runtime::metrics::Registry,
+        namespace: &str,
     ) -> Self {
         let metrics = Arc::new(Metrics::register(registry));
         Self(Arc::new(Shared {
             broker,
             authorizer,
             clock,
+            namespace: namespace.to_owned(),
             connections: AtomicUsize::new(0),
             bodies: InFlight::new(limits.in_flight_bodies, metrics.in_flight_bodies.clone()),
             answers: InFlight::new(limits.in_flight_answers, metrics.in_flight_answers.clone()),
             metrics,
             amqp: amqp::Shared::new(registry),
+            identity: identity::Metrics::register(registry),
             tails: Arc::new(Semaphore::new(limits.tails)),
             tracking_ids: TrackingIds::new(),
             limits,
@@ -108,6 +119,10 @@ impl Door {
         &self.0.authorizer
     }
 
+    fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
     pub(crate) fn bodies(&self) -> &InFlight {
         &self.0.bodies
     }
@@ -128,6 +143,10 @@ impl Door {
         &self.0.amqp
     }
 
+    pub(crate) fn identity(&self) -> &identity::Metrics {
+        &self.0.identity
+    }
+
     pub(crate) fn monotonic(&self) -> Instant {
         self.0.clock.monotonic()
     }
@@ -139,7 +158,7 @@ impl Door {
     /// Room for one more connection, or None.
     pub(crate) fn admit(&self, protocol: Protocol) -> Option<Admission> {
         let metrics = match protocol {
-            Protocol::Http => &self.0.metrics.connections,
+            Protocol::Http | Protocol::Blob => &self.0.metrics.connections,
             Protocol::Amqp => &self.0.amqp.metrics.connections,
         };
         if self.0.connections.fetch_add(1, Relaxed) >= self.0.limits.connections {
@@ -160,6 +179,7 @@ impl Door {
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
+        protocol: Protocol,
         busy: Busy,
     ) -> Result<Response<Body>, Infallible> {
         let started = self.0.clock.monotonic();
@@ -170,6 +190,8 @@ impl Door {
             parts: &parts,
             body: RequestBody::new(incoming),
             busy: Some(busy),
+            protocol,
+            tracking_id,
         };
         let (operation, outcome) = call.dispatch().await;
         let mut response = match outcome {
@@ -220,6 +242,8 @@ struct Call<'r> {
     body: RequestBody,
     /// Some until a streamed answer takes it along.
     busy: Option<Busy>,
+    protocol: Protocol,
+    tracking_id: TrackingId,
 }
 
 impl Call<'_> {
@@ -230,6 +254,10 @@ impl Call<'_> {
         if length as u64 > limit.get() {
             return (Operation::Unknown, Err(Refusal::target_too_long(limit)));
         }
+        if let Some(mount) = blob::Mount::of(self.protocol, uri.path()) {
+            let (operation, response) = Box::pin(blob::answer(self, mount)).await;
+            return (operation, Ok(response));
+        }
         if let Some(route) = eventgrid::Route::parse(uri.path()) {
             return (route.operation(), eventgrid::answer(self, &route).await);
         }
@@ -239,6 +267,9 @@ impl Call<'_> {
         }
         if let Some(route) = eventhubs::Route::parse(uri.path()) {
             return (route.operation(), Box::pin(eventhubs::answer(self, &route)).await);
+        }
+        if let Some(route) = token::Route::parse(uri.path()) {
+            return (route.operation(), Box::pin(token::answer(self, route)).await);
         }
         if web_socket::is_route(uri.path()) {
             return (Operation::WebSocket, web_socket::answer(self));
@@ -301,7 +332,7 @@ fn add_request_ids(response: &mut Response<Body>, parts: &Parts, tracking_id: Tr
 mod tests {
     use super::*;
 
-    fn size_of_future<'d, F>(_: impl Fn(&'d Door, Request<Incoming>, Busy) -> F) -> usize {
+    fn size_of_future<'d, F>(_: impl Fn(&'d Door, Request<Incoming>, Protocol, Busy) -> F) -> usize {
         size_of::<F>()
     }
 

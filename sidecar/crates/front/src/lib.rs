@@ -13,7 +13,7 @@
 //!
 //! let (clock, registry, scope) = (runtime::Clock::system(), runtime::metrics::Registry::default(), runtime::TaskScope::root());
 //! let authorizer = auth::Authorizer::new(&keys);
-//! let door = front::Door::new(broker, authorizer, clock, front::Limits::default(), &registry);
+//! let door = front::Door::new(broker, authorizer, clock, front::Limits::default(), &registry, "shop");
 //! let doors = scope.child("doors");
 //! door.open(front::Listener::bind("127.0.0.1:8080".parse()?).await?, &doors);
 //! let late = doors.shutdown(Duration::from_secs(20)).await;
@@ -24,6 +24,7 @@
 mod amqp;
 mod connection;
 mod http;
+mod identity;
 mod limits;
 mod listener;
 mod metrics;

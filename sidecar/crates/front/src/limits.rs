@@ -40,6 +40,9 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long a client may take no byte of an answer that waits for it. Default 30 s. At it: closed.
     pub write_timeout: Duration,
+    /// How long an AMQP connection may be without a link, from its open or the end of its last one. Default as Azure: 60 s.
+    /// At it: closed with `amqp:connection:forced`.
+    pub linkless: Duration,
     /// TLS handshake. Default 10 s. At it: closed.
     pub handshake_timeout: Duration,
     /// Open tails of topics and hubs (`/$weft/v1/topics/{topic}/tail`). Default 64. At it: 503 with `Retry-After: 1`.
@@ -62,6 +65,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(600),
             write_timeout: Duration::from_secs(30),
+            linkless: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(10),
             tails: 64,
         }

@@ -74,6 +74,8 @@ impl From<TcpListener> for Listener {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
+    /// HTTP with containers of blobs at its root.
+    Blob,
     Amqp,
 }
 
@@ -81,7 +83,7 @@ impl Protocol {
     /// The task of one connection.
     const fn task(self) -> &'static str {
         match self {
-            Self::Http => "http connection",
+            Self::Http | Self::Blob => "http connection",
             Self::Amqp => "amqp connection",
         }
     }
@@ -89,20 +91,21 @@ impl Protocol {
     const fn accept_task(self) -> &'static str {
         match self {
             Self::Http => "http accept",
+            Self::Blob => "blob accept",
             Self::Amqp => "amqp accept",
         }
     }
 
     const fn alpn(self) -> Alpn {
         match self {
-            Self::Http => Alpn::Http1,
+            Self::Http | Self::Blob => Alpn::Http1,
             Self::Amqp => Alpn::None,
         }
     }
 
     async fn serve(self, socket: Socket, door: Door, scope: TaskScope, admission: Admission) {
         match self {
-            Self::Http => connection::serve(socket, door, scope, admission).await,
+            Self::Http | Self::Blob => connection::serve(socket, self, door, scope, admission).await,
             Self::Amqp => amqp::serve(socket, door, scope, admission).await,
         }
     }
@@ -133,6 +136,17 @@ impl Door {
     /// As [`Door::open_amqp`], over TLS from the first byte.
     pub fn open_amqps(&self, listener: Listener, certificate: &Certificate, scope: &TaskScope) {
         self.open_secure(Protocol::Amqp, listener, certificate, scope);
+    }
+
+    /// Serves the checkpoint store without TLS on `listener`, until `scope` is shut down: HTTP/1 whose paths are
+    /// `/{container}/{blob}`, as a storage account has them. The other HTTP doors have the same below `/checkpoints`.
+    pub fn open_blob(&self, listener: Listener, scope: &TaskScope) {
+        self.open_plain(Protocol::Blob, listener, scope);
+    }
+
+    /// As [`Door::open_blob`], over TLS.
+    pub fn open_blob_tls(&self, listener: Listener, certificate: &Certificate, scope: &TaskScope) {
+        self.open_secure(Protocol::Blob, listener, certificate, scope);
     }
 
     fn open_plain(&self, protocol: Protocol, listener: Listener, scope: &TaskScope) {

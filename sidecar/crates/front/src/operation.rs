@@ -20,6 +20,12 @@ pub(crate) enum Operation {
     Purge,
     /// Events to a hub.
     Send,
+    /// What blobs and containers there are.
+    ListBlobs,
+    ReadBlob,
+    WriteBlob,
+    /// Asking for a token, or where to ask.
+    Token,
     /// A connection that becomes AMQP's.
     WebSocket,
     /// No route matches.
@@ -28,7 +34,7 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// In declaration order: `ALL[operation as usize] == operation`.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Publish,
         Self::Receive,
         Self::Acknowledge,
@@ -43,6 +49,10 @@ impl Operation {
         Self::Streams,
         Self::Purge,
         Self::Send,
+        Self::ListBlobs,
+        Self::ReadBlob,
+        Self::WriteBlob,
+        Self::Token,
         Self::WebSocket,
         Self::Unknown,
     ];
@@ -63,6 +73,10 @@ impl Operation {
             Self::Streams => "streams",
             Self::Purge => "purge",
             Self::Send => "send",
+            Self::ListBlobs => "list-blobs",
+            Self::ReadBlob => "read-blob",
+            Self::WriteBlob => "write-blob",
+            Self::Token => "token",
             Self::WebSocket => "websocket",
             Self::Unknown => "unknown",
         }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 /// order anything.
 #[derive(Debug, Default)]
 pub(crate) struct Phase {
+    is_secure: bool,
     busy: AtomicU32,
     requests: AtomicU32,
     stopping: AtomicBool,
@@ -17,6 +18,19 @@ pub(crate) struct Phase {
 }
 
 impl Phase {
+    /// Of a connection over TLS, or of one without.
+    pub(crate) fn new(is_secure: bool) -> Self {
+        Self {
+            is_secure,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the client speaks TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
     /// A request's headers are complete. The request is over when the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>) -> Busy {
         self.busy.fetch_add(1, Relaxed);

@@ -39,6 +39,10 @@ impl Socket {
         Ok(tcp.peek(&mut [0]).await? > 0)
     }
 
+    pub(crate) fn is_secure(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// Says goodbye, in TLS too, to a client that may not listen any more.
     pub(crate) async fn close(mut self) {
         let _ = tokio::time::timeout(GOODBYE, self.shutdown()).await;

@@ -9,6 +9,10 @@
 mod admin;
 #[path = "it/amqp.rs"]
 mod amqp;
+#[path = "it/bearer.rs"]
+mod bearer;
+#[path = "it/blob.rs"]
+mod blob;
 #[path = "it/client.rs"]
 mod client;
 #[path = "it/credentials.rs"]
@@ -17,6 +21,8 @@ mod credentials;
 mod errors;
 #[path = "it/http.rs"]
 mod http;
+#[path = "it/issuer.rs"]
+mod issuer;
 #[path = "it/limits.rs"]
 mod limits;
 #[path = "it/publish.rs"]
@@ -27,5 +33,7 @@ mod receive;
 mod stop;
 #[path = "it/tls.rs"]
 mod tls;
+#[path = "it/token.rs"]
+mod token;
 #[path = "it/world.rs"]
 mod world;

@@ -1,12 +1,13 @@
 //! Claims-based security: a client puts tokens to `$cbs` and then attaches to what they allow.
 
 use amqp::{Condition, Value};
-use auth::{Error, Resource};
+use auth::{Error, ErrorKind, Grant, Resource};
 use model::Timestamp;
 
 use super::address;
-use super::exchange::{Request, Response};
-use super::grants::Grants;
+use super::error::Refusal;
+use super::exchange::{Request, Response, Step};
+use super::grants::{Grants, Showing};
 use crate::http::Door;
 
 /// The token types of the SDKs, and the aliases that other stacks use.
@@ -16,55 +17,126 @@ const JWT: [&str; 2] = ["jwt", "amqp:jwt"];
 /// They are kept for as long as the connection. The longest address of a hub has less than half of this.
 const AUDIENCE_BYTES_MAX: usize = 1_024;
 
-/// Checks the token and keeps what it allows.
-pub(super) fn put_token(request: &Request, grants: &mut Grants, door: &Door, now: Timestamp) -> Response {
-    if request.text("operation") != Some("put-token") {
-        return refuse(
-            501,
-            Condition::NOT_IMPLEMENTED,
-            "$cbs knows the operation put-token only.",
-        );
-    }
-    let (Some(audience), Some(kind), Some(token)) =
-        (request.text("name"), request.text("type"), request.body())
-    else {
-        let missing =
-            "BadRequest: put-token needs the application properties name and type, and a token as its body.";
-        return refuse(400, Condition::INVALID_FIELD, missing);
+/// Keeps what a SAS token allows. What a bearer token allows has to be found out; [`checked`] goes on from there.
+pub(super) fn put_token(
+    request: &Request,
+    grants: &mut Grants,
+    shown: Showing,
+    door: &Door,
+    now: Timestamp,
+) -> Step {
+    let put = match Put::read(request) {
+        Ok(put) => put,
+        Err(refused) => return Step::Answer(refused),
     };
-    if JWT.contains(&kind) {
-        let bearer = "InvalidTokenType: bearer tokens are not supported; use a connection string with a key.";
-        return refuse(401, Condition::UNAUTHORIZED_ACCESS, bearer);
-    }
-    if !SAS.contains(&kind) {
-        let unknown = format!(
-            "InvalidTokenType: the token type '{kind}' is not known; use '{}'.",
-            SAS[0]
-        );
-        return refuse(400, Condition::NOT_IMPLEMENTED, unknown);
-    }
-    if audience.len() > AUDIENCE_BYTES_MAX {
-        let long = format!("InvalidAudience: an audience has at most {AUDIENCE_BYTES_MAX} bytes.");
-        return refuse(400, Condition::INVALID_FIELD, long);
-    }
-    let path = address::path_of(audience);
-    let granted = door.authorizer().grant(token, now).and_then(|grant| {
-        // The audience of a token for all of the Namespace is empty.
-        let resource = match path.is_empty() {
-            true => Resource::Namespace,
-            false => Resource::Hub(&path),
+    let path = address::path_of(put.audience);
+    if put.is_bearer {
+        return Step::Check {
+            token: put.token.to_owned(),
+            path,
         };
-        grant.must_cover(&resource)?;
+    }
+    let granted = door.authorizer().grant(put.token, now).and_then(|grant| {
+        grant.must_cover(&resource(&path))?;
         Ok(grant)
     });
-    match granted.map(|grant| grants.put(audience, grant)) {
-        Ok(true) => Response::ok(202, "Accepted", Value::Null),
-        Ok(false) => refuse(
+    Step::Answer(match granted {
+        Ok(grant) => keep(grants, put.audience, shown, Ok(grant)),
+        Err(error) => refuse_token(&error),
+    })
+}
+
+/// Keeps what was found out about a bearer token.
+pub(super) fn checked(
+    request: &Request,
+    outcome: Result<Grant, Error>,
+    grants: &mut Grants,
+    shown: Showing,
+) -> Response {
+    let put = match Put::read(request) {
+        Ok(put) => put,
+        Err(refused) => return refused,
+    };
+    match outcome {
+        // As in Azure: the token is good, and the link that it does not allow is refused, in words that name the verb.
+        Ok(_) | Err(Error::LacksVerb { .. }) => keep(grants, put.audience, shown, outcome),
+        Err(error) => refuse_token(&error),
+    }
+}
+
+/// What a token that was put for this path is for. The audience of a token for all of the Namespace is empty.
+pub(super) fn resource(path: &str) -> Resource<'_> {
+    match path.is_empty() {
+        true => Resource::Namespace,
+        false => Resource::Hub(path),
+    }
+}
+
+/// A request that is in order.
+struct Put<'r> {
+    audience: &'r str,
+    token: &'r str,
+    is_bearer: bool,
+}
+
+impl<'r> Put<'r> {
+    fn read(request: &'r Request) -> Result<Self, Response> {
+        if request.text("operation") != Some("put-token") {
+            return Err(refuse(
+                501,
+                Condition::NOT_IMPLEMENTED,
+                "$cbs knows the operation put-token only.",
+            ));
+        }
+        let (Some(audience), Some(kind), Some(token)) =
+            (request.text("name"), request.text("type"), request.body())
+        else {
+            let missing = "BadRequest: put-token needs the application properties name and type, and a token as its \
+                           body.";
+            return Err(refuse(400, Condition::INVALID_FIELD, missing));
+        };
+        let is_bearer = JWT.contains(&kind);
+        if !is_bearer && !SAS.contains(&kind) {
+            let unknown = format!(
+                "InvalidTokenType: the token type '{}' is not known; use '{}' or '{}'.",
+                auth::shown(kind),
+                JWT[0],
+                SAS[0]
+            );
+            return Err(refuse(400, Condition::NOT_IMPLEMENTED, unknown));
+        }
+        if audience.len() > AUDIENCE_BYTES_MAX {
+            let long = format!("InvalidAudience: an audience has at most {AUDIENCE_BYTES_MAX} bytes.");
+            return Err(refuse(400, Condition::INVALID_FIELD, long));
+        }
+        Ok(Self {
+            audience,
+            token,
+            is_bearer,
+        })
+    }
+}
+
+fn keep(grants: &mut Grants, audience: &str, shown: Showing, grant: Result<Grant, Error>) -> Response {
+    match grants.put(audience, shown, grant) {
+        true => Response::ok(202, "Accepted", Value::Null),
+        false => refuse(
             403,
             Condition::RESOURCE_LIMIT_EXCEEDED,
             "QuotaExceeded: too many tokens were put on this connection; open another one.",
         ),
-        Err(error) => refuse(401, Condition::UNAUTHORIZED_ACCESS, describe(&error)),
+    }
+}
+
+fn refuse_token(error: &Error) -> Response {
+    match error.kind() {
+        ErrorKind::Unavailable => {
+            let Refusal { condition, reason } = Refusal::undecided(error);
+            refuse(503, condition, reason)
+        }
+        ErrorKind::Unauthenticated | ErrorKind::Forbidden => {
+            refuse(401, Condition::UNAUTHORIZED_ACCESS, describe(error))
+        }
     }
 }
 
@@ -75,13 +147,21 @@ fn refuse(status: u16, condition: Condition, description: impl Into<String>) -> 
 /// The codes before the colon are Azure's.
 fn describe(error: &Error) -> String {
     let code = match error {
-        Error::BadSignatureOfRule(_) | Error::BadSignature | Error::WrongKey => {
+        Error::BadSignatureOfRule(_)
+        | Error::BadSignature
+        | Error::WrongKey
+        | Error::BearerBadSignature
+        | Error::AlgorithmRefused(_) => {
             return format!("InvalidSignature: The token has an invalid signature. {error}.");
         }
-        Error::Expired(_) => "ExpiredToken",
-        Error::OutOfScope(_) => "InvalidAudience",
-        Error::Missing | Error::Malformed(_) | Error::MalformedSignature(_) => "MalformedToken",
-        Error::LacksRight { .. } => "InsufficientClaims",
+        Error::Expired(_) | Error::BearerExpired(_) => "ExpiredToken",
+        Error::OutOfScope(_) | Error::WrongAudience { .. } => "InvalidAudience",
+        Error::UnknownIssuer(_) | Error::NoIssuer => "InvalidIssuer",
+        Error::BearerNotYetValid(_) => "TokenNotYetValid",
+        Error::LocalAuthDisabled => "LocalAuthDisabled",
+        Error::LacksRight { .. } | Error::LacksVerb { .. } => "InsufficientClaims",
+        // What is left cannot be read, or belongs to other doors.
+        _ => "MalformedToken",
     };
     format!("{code}: {error}.")
 }

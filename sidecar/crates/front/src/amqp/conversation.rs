@@ -1,10 +1,14 @@
 //! What each link of a connection is for, and what goes on between the broker and the client.
 
 mod attaching;
+mod checking;
 mod consuming;
 mod expiring;
+mod linkless;
+mod owed;
 mod producing;
 mod requesting;
+mod reviewing;
 
 use std::collections::{HashMap, VecDeque};
 use std::task::{Context, Poll};
@@ -18,11 +22,14 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
 use self::attaching::Identified;
+use self::checking::{CHECKS_MAX, Checked};
+use self::owed::Debt;
 use self::producing::{Acknowledgement, DELIVERIES_MAX, IN_FLIGHT_MAX, Incoming};
 use self::requesting::{Handled, Node, REPLIES_MAX, Replies};
+use self::reviewing::Reviewed;
 use super::consumer::{Consumer, Fetched};
 use super::error::{Refusal, Tail};
-use super::grants::Grants;
+use super::grants::{Grants, Showing};
 use super::metrics::ConditionLabels;
 use super::producer::Producer;
 use crate::http::Door;
@@ -41,12 +48,23 @@ pub(super) struct Conversation {
     in_flight: usize,
     /// Requests, in the order in which they came.
     handled: VecDeque<Handled>,
+    /// Of the answers to them that are not sent.
+    debt: Debt,
+    /// Of the last token.
+    shown: Showing,
+    /// Bearer tokens that are being looked at, each for a request.
+    checks: FuturesUnordered<BoxFuture<'static, Checked>>,
+    /// When the grants are looked at again. None while they are, and if there are none.
+    review_at: Option<Instant>,
+    review: Option<BoxFuture<'static, Vec<Reviewed>>>,
     fetches: FuturesUnordered<BoxFuture<'static, Fetched>>,
     /// Some consumer may want to be told that there is no more.
     is_draining: bool,
     identifying: FuturesUnordered<BoxFuture<'static, Identified>>,
     /// When the next grant ends.
     expires_at: Option<Instant>,
+    /// Since when nobody uses the connection. None while somebody does, and before the open.
+    linkless_since: Option<Instant>,
     stopping: Stopping,
     scratch: BytesMut,
 }
@@ -85,10 +103,16 @@ impl Conversation {
             durable: None,
             in_flight: 0,
             handled: VecDeque::new(),
+            debt: Debt::default(),
+            shown: Showing::default(),
+            checks: FuturesUnordered::new(),
+            review_at: None,
+            review: None,
             fetches: FuturesUnordered::new(),
             is_draining: false,
             identifying: FuturesUnordered::new(),
             expires_at: None,
+            linkless_since: None,
             stopping: Stopping::No,
             scratch: BytesMut::new(),
         }
@@ -97,12 +121,13 @@ impl Conversation {
     /// Whether the client may say more.
     pub(super) fn wants_more(&self) -> bool {
         let has_room = self.in_flight < IN_FLIGHT_MAX && self.acknowledgements.len() < DELIVERIES_MAX;
-        has_room && self.handled.len() < REPLIES_MAX && self.stopping != Stopping::Settling
+        let answers = self.handled.len() < REPLIES_MAX && self.checks.len() < CHECKS_MAX;
+        has_room && answers && self.stopping != Stopping::Settling
     }
 
     /// Whether the client has shown a token that is good for something.
     pub(super) fn has_grants(&self) -> bool {
-        !self.grants.is_empty()
+        self.grants.allow_something()
     }
 
     /// There is no room for the rest of what the client has begun to send.
@@ -125,6 +150,8 @@ impl Conversation {
         self.identifying = FuturesUnordered::new();
         self.acknowledgements = VecDeque::new();
         self.handled = VecDeque::new();
+        self.checks = FuturesUnordered::new();
+        self.review = None;
     }
 
     pub(super) fn has_said_goodbye(&self) -> bool {
@@ -133,7 +160,12 @@ impl Conversation {
 
     /// When [`Conversation::on_timeout`] wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let deadlines = [self.expires_at, self.answer_due()];
+        let deadlines = [
+            self.expires_at,
+            self.answer_due(),
+            self.review_at,
+            self.linkless_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -147,8 +179,11 @@ impl Conversation {
             }
             Event::Opened { hostname, .. } => {
                 if let Some(host) = hostname.filter(|host| !host.is_empty()) {
-                    self.host = host;
+                    self.host = auth::shown(&host);
                 }
+                self.linkless_since = Some(now);
+                // Whoever authenticated with a key has a grant.
+                self.expect_review(now);
             }
             Event::Attached { link, attach } => self.on_attach(link, *attach, machine),
             Event::Delivery {
@@ -201,7 +236,7 @@ impl Conversation {
             .door
             .authorizer()
             .grant_for_key(rule.unwrap_or_default(), key.unwrap_or_default());
-        match granted.map(|grant| self.grants.put("", grant)) {
+        match granted.map(|grant| self.grants.put("", self.shown, Ok(grant))) {
             Ok(true) => SaslCode::Ok,
             Ok(false) | Err(_) => SaslCode::Auth,
         }
@@ -218,6 +253,11 @@ impl Conversation {
             self.on_identified(identified, machine);
             moved = true;
         }
+        while let Poll::Ready(Some(checked)) = self.checks.poll_next_unpin(cx) {
+            self.on_checked(checked, machine, now);
+            moved = true;
+        }
+        moved |= self.poll_review(cx, machine, now);
         if self.is_draining {
             self.is_draining = false;
             self.drain(machine);
@@ -238,6 +278,7 @@ impl Conversation {
         if self.links.is_empty() {
             self.links = HashMap::new();
         }
+        self.note_use();
     }
 
     /// The refusal as the client reads it, counted and logged.

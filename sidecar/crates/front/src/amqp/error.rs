@@ -4,9 +4,10 @@
 //! `…. TrackingId:<guid>_G0, SystemTracker:<address>, Timestamp:<time>`. SDKs cut that tail off.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use amqp::{Condition, Error, Symbol};
-use auth::Right;
+use auth::{ErrorKind, Right};
 use broker::{AppendError, Partition, ReceiveError, ReceiverError};
 use model::{ByteCount, Timestamp};
 
@@ -15,7 +16,7 @@ use super::stored::PARTITION_KEY_CHARACTERS_MAX;
 use crate::http::TrackingId;
 
 /// Conditions of Azure's own.
-const SERVER_BUSY: Condition = azure("com.microsoft:server-busy");
+pub(super) const SERVER_BUSY: Condition = azure("com.microsoft:server-busy");
 const ARGUMENT_ERROR: Condition = azure("com.microsoft:argument-error");
 const ARGUMENT_OUT_OF_RANGE: Condition = azure("com.microsoft:argument-out-of-range");
 const OUT_OF_ORDER_SEQUENCE: Condition = azure("com.microsoft:out-of-order-sequence");
@@ -141,13 +142,33 @@ impl Refusal {
         Self::new(ARGUMENT_ERROR, reason)
     }
 
-    /// No token that covers it was put to `$cbs`, or it does not allow it.
+    /// No token that covers it was put to `$cbs`, or it does not allow it, or nobody can say so now.
     pub(super) fn unauthorized(right: Right, host: &str, path: &str, cause: &auth::Error) -> Self {
+        if cause.kind() == ErrorKind::Unavailable {
+            return Self::undecided(cause);
+        }
         Self::new(
             Condition::UNAUTHORIZED_ACCESS,
             format!(
                 "Unauthorized access. '{right}' claim(s) are required to perform this operation. Resource: \
                  'sb://{host}/{path}'. {cause}."
+            ),
+        )
+    }
+
+    /// What a bearer token is good for cannot be found out now.
+    pub(super) fn undecided(cause: &auth::Error) -> Self {
+        Self::new(SERVER_BUSY, format!("The service is busy: {cause}."))
+    }
+
+    /// Azure's condition; its sentence has the container's name in place of the advice.
+    pub(super) fn linkless(allowed: Duration) -> Self {
+        Self::new(
+            Condition::CONNECTION_FORCED,
+            format!(
+                "The connection is closed because it did not have any active links in the past {} milliseconds. Connect \
+                 again when there is something to do.",
+                allowed.as_millis()
             ),
         )
     }
@@ -202,6 +223,14 @@ impl Refusal {
             Condition::RESOURCE_LIMIT_EXCEEDED,
             "Too many bytes of messages are held of which the rest has yet to come. Put a token to $cbs before large \
              messages, and send one after the other.",
+        )
+    }
+
+    pub(super) fn too_many_answers() -> Self {
+        Self::new(
+            Condition::RESOURCE_LIMIT_EXCEEDED,
+            "Too many bytes of answers wait to be taken. Give credit on the link of the answers before asking more, and put \
+             a token to $cbs first.",
         )
     }
 

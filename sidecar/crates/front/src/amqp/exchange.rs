@@ -1,8 +1,15 @@
 //! Requests and answers, as messages on a pair of links: `$cbs` and `$management`.
 
 use amqp::message::{Body, Message, MessageId, Properties};
-use amqp::{Condition, DecodeError, Value};
+use amqp::{Condition, Value};
 use bytes::{Bytes, BytesMut};
+
+use super::error::Refusal;
+
+/// What an answer repeats of its request, each. SDKs name theirs with numbers and UUIDs.
+const REPEATED_BYTES_MAX: usize = 256;
+/// Of the description in an answer. It is there twice, and of a stranger there are many.
+const DESCRIPTION_CHARACTERS_MAX: usize = 1_000;
 
 /// What a client asks.
 #[derive(Debug)]
@@ -12,10 +19,22 @@ pub(super) struct Request {
 
 impl Request {
     /// # Errors
-    /// When it is no message.
-    pub(super) fn read(payload: &Bytes) -> Result<Self, DecodeError> {
-        let message = Message::decode(payload)?;
-        Ok(Self { message })
+    /// When it is no message, or its answer would have to repeat more of it than ids and addresses have.
+    pub(super) fn read(payload: &Bytes) -> Result<Self, Refusal> {
+        let message = Message::decode(payload).map_err(|error| Refusal::undecodable(&error))?;
+        let request = Self { message };
+        let id = request.id().map_or(0, |id| match id {
+            MessageId::Binary(bytes) => bytes.len(),
+            MessageId::String(text) => text.len(),
+            MessageId::Ulong(_) | MessageId::Uuid(_) => 0,
+        });
+        let way = request.reply_to().map_or(0, |way| way.len());
+        if id.max(way) > REPEATED_BYTES_MAX {
+            return Err(Refusal::argument(format!(
+                "The message-id and the reply-to of a request have at most {REPEATED_BYTES_MAX} bytes each."
+            )));
+        }
+        Ok(request)
     }
 
     /// An application property, if it is a string.
@@ -49,6 +68,17 @@ impl Request {
     }
 }
 
+/// How a node goes about a request.
+#[derive(Debug)]
+pub(super) enum Step {
+    Answer(Response),
+    /// First a bearer token has to be verified, and what its subject may do at `path`, a hub's or the Namespace's.
+    Check {
+        token: String,
+        path: String,
+    },
+}
+
 /// What it is told.
 #[derive(Debug, PartialEq)]
 pub(super) struct Response {
@@ -72,20 +102,27 @@ impl Response {
     pub(super) fn error(status: u16, condition: Condition, description: String) -> Self {
         Self {
             status,
-            description,
+            description: description.chars().take(DESCRIPTION_CHARACTERS_MAX).collect(),
             condition: Some(condition),
             body: Value::Null,
         }
     }
 
     /// As it travels.
-    pub(super) fn encode(self, request: &Request) -> Bytes {
+    pub(super) fn encode(&self, request: &Request) -> Bytes {
         let mut application_properties = vec![
             ("status-code".to_owned(), Value::Int(i32::from(self.status))),
-            ("status-description".to_owned(), Value::String(self.description)),
+            (
+                "status-description".to_owned(),
+                Value::String(self.description.clone()),
+            ),
         ];
-        if let Some(condition) = self.condition {
-            application_properties.push(("error-condition".to_owned(), Value::Symbol(condition.0)));
+        if let Some(condition) = &self.condition {
+            let condition = Value::Symbol(condition.0.clone());
+            application_properties.push(("error-condition".to_owned(), condition));
+            // Python looks for this one only, and tells its user nothing without it.
+            let description = Value::String(self.description.clone());
+            application_properties.push(("statusDescription".to_owned(), description));
         }
         let message = Message {
             properties: Some(Properties {
@@ -94,7 +131,7 @@ impl Response {
                 ..Properties::default()
             }),
             application_properties,
-            body: Body::Value(self.body),
+            body: Body::Value(self.body.clone()),
             ..Message::default()
         };
         let mut out = BytesMut::new();

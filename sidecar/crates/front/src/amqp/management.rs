@@ -1,49 +1,105 @@
 //! `$management`: what a hub consists of, and where its partitions stand.
 
 use amqp::Value;
-use auth::Resource;
+use auth::{Error, ErrorKind, Grant, Resource, Right};
 use broker::{Hub, Partition, PartitionProperties};
 use model::Timestamp;
 
 use super::error::Refusal;
-use super::exchange::{Request, Response};
-use super::grants::Grants;
+use super::exchange::{Request, Response, Step};
+use super::grants::{Grants, lacking};
 use super::stored::{millis, signed};
 use crate::http::Door;
 
 const HUB: &str = "com.microsoft:eventhub";
 const PARTITION: &str = "com.microsoft:partition";
+const SAS: &str = "SharedAccessSignature";
 
 /// The beginning of the year 1, in milliseconds since 1970: what Azure says of an event that never came.
 pub(super) const NEVER: i64 = -62_135_596_800_000;
 
-/// Answers a READ.
-pub(super) fn read(request: &Request, grants: &Grants, door: &Door, host: &str) -> Response {
-    answer(request, grants, door, host).unwrap_or_else(|refused| refused)
+/// Answers a READ, by what was put to `$cbs`, or by the token in the request itself, which is all that some clients show. If
+/// that is a bearer token, [`checked`] goes on when it is known what it is good for.
+pub(super) fn read(request: &Request, grants: &Grants, door: &Door, host: &str) -> Step {
+    let name = match wanted(request) {
+        Ok(name) => name,
+        Err(refused) => return Step::Answer(refused),
+    };
+    let (resource, now) = (Resource::Hub(name), door.now());
+    let by_claim = grants.check(Right::Listen, name, |grant| grant.must_know(&resource, now));
+    let allowed = match (by_claim, request.text("security_token")) {
+        (Err(_), Some(token)) if is_bearer(token) => {
+            return Step::Check {
+                token: token.to_owned(),
+                path: name.to_owned(),
+            };
+        }
+        (Err(_), Some(token)) => door
+            .authorizer()
+            .grant(token, now)
+            .and_then(|grant| grant.must_know(&resource, now)),
+        (by_claim, _) => by_claim,
+    };
+    Step::Answer(answer(request, name, allowed, door, host))
 }
 
-fn answer(request: &Request, grants: &Grants, door: &Door, host: &str) -> Result<Response, Response> {
-    let now = door.now();
-    let argument = |reason: &str| refuse(400, Refusal::argument(reason));
-    if !request
-        .text("operation")
-        .is_some_and(|it| it.eq_ignore_ascii_case("READ"))
-    {
+/// Answers a READ by what was found out about its own token.
+pub(super) fn checked(request: &Request, outcome: Result<Grant, Error>, door: &Door, host: &str) -> Response {
+    let name = match wanted(request) {
+        Ok(name) => name,
+        Err(refused) => return refused,
+    };
+    let allowed = outcome
+        .and_then(|grant| grant.must_know(&Resource::Hub(name), door.now()))
+        .map_err(|error| lacking(Right::Listen, error));
+    answer(request, name, allowed, door, host)
+}
+
+/// Everything that is no SAS token, which begins with its name.
+fn is_bearer(token: &str) -> bool {
+    let name = token.get(..SAS.len());
+    !name.is_some_and(|name| name.eq_ignore_ascii_case(SAS))
+}
+
+/// The hub that is asked about.
+fn wanted(request: &Request) -> Result<&str, Response> {
+    let operation = request.text("operation");
+    if !operation.is_some_and(|operation| operation.eq_ignore_ascii_case("READ")) {
         return Err(refuse(
             501,
             Refusal::not_implemented("An operation of $management other than READ"),
         ));
     }
-    let name = request
+    request
         .text("name")
-        .ok_or_else(|| argument("The application property 'name' must be the hub's name."))?;
-    authorize(request, grants, door, host, name, now)?;
+        .ok_or_else(|| argument("The application property 'name' must be the hub's name."))
+}
+
+fn answer(request: &Request, name: &str, allowed: Result<(), Error>, door: &Door, host: &str) -> Response {
+    let properties = allowed
+        .map_err(|error| not_allowed(&error, host, name))
+        .and_then(|()| properties(request, name, door, host));
+    match properties {
+        Ok(properties) => Response::ok(200, "OK", properties),
+        Err(refused) => refused,
+    }
+}
+
+fn not_allowed(error: &Error, host: &str, hub: &str) -> Response {
+    let status = match error.kind() {
+        ErrorKind::Unavailable => 503,
+        ErrorKind::Unauthenticated | ErrorKind::Forbidden => 401,
+    };
+    refuse(status, Refusal::unauthorized(Right::Listen, host, hub, error))
+}
+
+fn properties(request: &Request, name: &str, door: &Door, host: &str) -> Result<Value, Response> {
     let hub = door
         .broker()
         .hub(name)
         .ok_or_else(|| refuse(404, Refusal::hub_not_found(host, name)))?;
     match request.text("type") {
-        Some(HUB) => Ok(Response::ok(200, "OK", hub_properties(&hub))),
+        Some(HUB) => Ok(hub_properties(&hub)),
         Some(PARTITION) => {
             let id = request
                 .text("partition")
@@ -55,11 +111,7 @@ fn answer(request: &Request, grants: &Grants, door: &Door, host: &str) -> Result
                 )
             })?;
             let properties = partition.properties();
-            Ok(Response::ok(
-                200,
-                "OK",
-                partition_properties(&hub, id, &properties, now),
-            ))
+            Ok(partition_properties(&hub, id, &properties, door.now()))
         }
         _ => Err(argument(
             "The application property 'type' must be com.microsoft:eventhub or com.microsoft:partition.",
@@ -67,25 +119,8 @@ fn answer(request: &Request, grants: &Grants, door: &Door, host: &str) -> Result
     }
 }
 
-/// By what was put to `$cbs`, or by the token in the request itself, which is all that some clients show.
-fn authorize(
-    request: &Request,
-    grants: &Grants,
-    door: &Door,
-    host: &str,
-    hub: &str,
-    now: Timestamp,
-) -> Result<(), Response> {
-    let resource = Resource::Hub(hub);
-    let by_claim = grants.check(|grant| grant.must_know(&resource, now));
-    let allowed = by_claim.or_else(|missing| match request.text("security_token") {
-        Some(token) => door.authorizer().grant(token, now)?.must_know(&resource, now),
-        None => Err(missing),
-    });
-    allowed.map_err(|error| {
-        let refusal = Refusal::unauthorized(auth::Right::Listen, host, hub, &error);
-        refuse(401, refusal)
-    })
+fn argument(reason: &str) -> Response {
+    refuse(400, Refusal::argument(reason))
 }
 
 fn refuse(status: u16, refusal: Refusal) -> Response {

@@ -23,18 +23,17 @@ mod tail;
 
 pub(super) use routes::Route;
 
-use auth::{Listen, Manage, Permit, Resource};
 use http::{Method, Response};
 
+use crate::http::Call;
 use crate::http::body::Body;
 use crate::http::error::Refusal;
-use crate::http::{Call, credential};
 
 pub(super) async fn answer(call: &mut Call<'_>, route: &Route<'_>) -> Result<Response<Body>, Refusal> {
     match route {
         Route::Tail { topic } => {
             call.require_method(&Method::GET, "GET")?;
-            tail::answer(call, topic)
+            tail::answer(call, topic).await
         }
         Route::DeadLetters { topic } => {
             call.require_method(&Method::GET, "GET")?;
@@ -50,11 +49,11 @@ pub(super) async fn answer(call: &mut Call<'_>, route: &Route<'_>) -> Result<Res
         }
         Route::Hubs => {
             call.require_method(&Method::GET, "GET")?;
-            hubs::list(call)
+            hubs::list(call).await
         }
         Route::Hub { hub } => {
             call.require_method(&Method::GET, "GET")?;
-            hubs::show(call, hub)
+            hubs::show(call, hub).await
         }
         Route::HubEvents { hub, partition } => {
             call.require_method(&Method::GET, "GET")?;
@@ -62,7 +61,7 @@ pub(super) async fn answer(call: &mut Call<'_>, route: &Route<'_>) -> Result<Res
         }
         Route::HubTail { hub } => {
             call.require_method(&Method::GET, "GET")?;
-            hubs::tail(call, hub)
+            hubs::tail(call, hub).await
         }
         Route::Streams => {
             call.require_method(&Method::GET, "GET")?;
@@ -73,20 +72,4 @@ pub(super) async fn answer(call: &mut Call<'_>, route: &Route<'_>) -> Result<Res
             streams::purge(call, *uid).await
         }
     }
-}
-
-fn permit_listen(call: &Call<'_>, resource: &Resource<'_>) -> Result<Permit<Listen>, Refusal> {
-    let shown = credential::shown(call.parts)?;
-    Ok(call
-        .door
-        .authorizer()
-        .permit_listen(&shown.credential(), resource, call.door.now())?)
-}
-
-fn permit_manage(call: &Call<'_>, resource: &Resource<'_>) -> Result<Permit<Manage>, Refusal> {
-    let shown = credential::shown(call.parts)?;
-    Ok(call
-        .door
-        .authorizer()
-        .permit_manage(&shown.credential(), resource, call.door.now())?)
 }

@@ -16,6 +16,7 @@ const TOKEN: &str = "aeg-sas-token";
 pub(crate) enum Shown<'r> {
     AccessKey(Cow<'r, str>),
     SharedAccessSignature(&'r str),
+    Bearer(&'r str),
     Nothing,
 }
 
@@ -24,6 +25,7 @@ impl Shown<'_> {
         match self {
             Self::AccessKey(key) => Credential::AccessKey(key),
             Self::SharedAccessSignature(token) => Credential::SharedAccessSignature(token),
+            Self::Bearer(token) => Credential::Bearer(token),
             Self::Nothing => Credential::None,
         }
     }
@@ -60,7 +62,7 @@ fn authorization(value: &str) -> Result<Shown<'_>, Refusal> {
         return Ok(Shown::SharedAccessSignature(rest));
     }
     if scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(Refusal::bearer_unsupported());
+        return Ok(Shown::Bearer(rest));
     }
     Err(Refusal::scheme_unknown())
 }

@@ -6,7 +6,7 @@
 //! | status | code | when |
 //! |---|---|---|
 //! | 400 | `BadRequest`, `ArgumentInvalid` | the request breaks a rule; a parameter is out of range |
-//! | 401 | `Unauthorized` | no credential, or one that proves nothing |
+//! | 401 | `Unauthorized` | no credential, or one that proves nothing; `WWW-Authenticate` says what would |
 //! | 403 | `Forbidden` | a credential that is good for something else |
 //! | 404 | `NotFound` | no such path, topic, event subscription, dead letter or stream |
 //! | 405 | `MethodNotAllowed` | with `Allow` |
@@ -14,26 +14,32 @@
 //! | 413 | `PayloadTooLarge` | event, batch, number of events or body |
 //! | 414, 415 | `UriTooLong`, `UnsupportedMediaType` | |
 //! | 429 | `QuotaExceeded` | the storage is full; `Retry-After: 5`, since consumers may free some of it any moment |
-//! | 503 | `ServerBusy` | too much at once, or stopping; `Retry-After` as the broker says, else 1 |
+//! | 503 | `ServerBusy` | too much at once, stopping, or nobody can say what a bearer token is good for; `Retry-After` as the broker says, else 1 |
 //! | 500 | `InternalServerError` | a fault of ours; the tracking id finds it in the log |
 
 use std::borrow::Cow;
 use std::time::Duration;
 
+use auth::ErrorKind;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use model::{ByteCount, Timestamp, cloud_event};
 
 use crate::http::body::Body;
 use crate::http::tracking_id::TrackingId;
+use crate::identity::Reason;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-8");
+/// For tokens, and for what is said of them.
+pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const BROKER_ERRORCODE: HeaderName = HeaderName::from_static("broker-errorcode");
 
 /// After a full disk: consumers free space within seconds if they run at all.
 const QUOTA_RETRY: Duration = Duration::from_secs(5);
+/// After a question about a right that found no answer: it is not asked again earlier.
+const REVIEW_RETRY: Duration = Duration::from_secs(3);
 /// After a limit of the door.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
@@ -44,7 +50,17 @@ pub(crate) struct Refusal {
     code: &'static str,
     message: Cow<'static, str>,
     extra: Extra,
-    is_xml: bool,
+    shape: Shape,
+}
+
+/// In whose words the body is.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    EventGrid,
+    /// Event Hubs: XML.
+    EventHubs,
+    /// RFC 6749, section 5.2.
+    OAuth,
 }
 
 /// The header that goes with some refusals.
@@ -53,8 +69,15 @@ enum Extra {
     Nothing,
     RetryAfter(Duration),
     Allow(&'static str),
-    Authenticate,
+    /// The schemes that would be good, the best one first.
+    Authenticate(&'static [&'static str]),
 }
+
+const EVERY_SCHEME: &[&str] = &["SharedAccessKey", "Bearer"];
+/// Where access keys are switched off.
+const TOKENS_ONLY: &[&str] = &["Bearer"];
+/// For who shows a bearer token. RFC 6750, section 3.1.
+const ANOTHER_TOKEN: &[&str] = &["Bearer error=\"invalid_token\""];
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
@@ -63,7 +86,7 @@ impl Refusal {
             code,
             message: message.into(),
             extra: Extra::Nothing,
-            is_xml: false,
+            shape: Shape::EventGrid,
         }
     }
 
@@ -160,7 +183,7 @@ impl Refusal {
     }
 
     fn unauthorized(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", message).with(Extra::Authenticate)
+        Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", message).with(Extra::Authenticate(EVERY_SCHEME))
     }
 
     pub(crate) fn credential_unreadable() -> Self {
@@ -169,16 +192,9 @@ impl Refusal {
         )
     }
 
-    pub(crate) fn bearer_unsupported() -> Self {
-        Self::unauthorized(
-            "Bearer tokens are not supported by this endpoint. Use an access key (AzureKeyCredential): \
-             Authorization: SharedAccessKey KEY",
-        )
-    }
-
     pub(crate) fn scheme_unknown() -> Self {
         Self::unauthorized(
-            "The scheme of the Authorization header is unknown. Use Authorization: SharedAccessKey KEY, \
+            "The scheme of the Authorization header is unknown. Use Authorization: Bearer TOKEN, SharedAccessKey KEY, \
              or SharedAccessSignature TOKEN",
         )
     }
@@ -197,7 +213,38 @@ impl Refusal {
 
     /// The same in the words of Event Hubs, whose errors are XML.
     pub(crate) fn into_xml(self) -> Self {
-        Self { is_xml: true, ..self }
+        Self {
+            shape: Shape::EventHubs,
+            ..self
+        }
+    }
+
+    /// A request for a token that is not granted; `code` is one of RFC 6749, section 5.2.
+    pub(crate) fn of_token(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            shape: Shape::OAuth,
+            ..Self::new(StatusCode::BAD_REQUEST, code, message)
+        }
+    }
+
+    /// The same to who asks for a token.
+    pub(crate) fn into_oauth(self) -> Self {
+        let code = match self.status {
+            _ if matches!(self.shape, Shape::OAuth) => self.code,
+            StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+            StatusCode::INTERNAL_SERVER_ERROR => "server_error",
+            _ => "invalid_request",
+        };
+        Self {
+            code,
+            shape: Shape::OAuth,
+            ..self
+        }
+    }
+
+    /// The code as it travels.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -210,26 +257,49 @@ impl Refusal {
     }
 
     pub(crate) fn into_response(self, tracking_id: TrackingId, now: Timestamp) -> Response<Body> {
-        let (content_type, envelope) = match self.is_xml {
-            true => (XML, self.xml(tracking_id, now)),
-            false => (JSON, self.envelope(tracking_id, now)),
+        let (content_type, envelope) = match self.shape {
+            Shape::EventGrid => (JSON, self.envelope(tracking_id, now)),
+            Shape::EventHubs => (XML, self.xml(tracking_id, now)),
+            Shape::OAuth => (JSON, self.oauth(tracking_id, now)),
         };
         let mut response = Response::new(Body::Whole(envelope));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type);
-        headers.insert(BROKER_ERRORCODE, HeaderValue::from_static(self.code));
+        match self.shape {
+            Shape::EventGrid | Shape::EventHubs => {
+                headers.insert(BROKER_ERRORCODE, HeaderValue::from_static(self.code));
+            }
+            // RFC 6749, section 5.1, which section 5.2 leans on.
+            Shape::OAuth => {
+                headers.insert(CACHE_CONTROL, NO_STORE);
+            }
+        }
         match self.extra {
-            Extra::Nothing => None,
+            Extra::Nothing => {}
             Extra::RetryAfter(after) => {
-                headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)))
+                headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
             }
-            Extra::Allow(methods) => headers.insert(ALLOW, HeaderValue::from_static(methods)),
-            Extra::Authenticate => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("SharedAccessKey"))
+            Extra::Allow(methods) => {
+                headers.insert(ALLOW, HeaderValue::from_static(methods));
             }
-        };
+            Extra::Authenticate(schemes) => {
+                for scheme in schemes {
+                    headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+                }
+            }
+        }
         response
+    }
+
+    fn oauth(&self, tracking_id: TrackingId, now: Timestamp) -> Bytes {
+        let text = |text: &str| serde_json::to_string(text).expect("a string is always JSON");
+        let json = format!(
+            r#"{{"error":"{}","error_description":{},"timestamp":"{now}","trace_id":"{tracking_id}"}}"#,
+            self.code,
+            text(&self.message),
+        );
+        Bytes::from(json)
     }
 
     fn xml(&self, tracking_id: TrackingId, now: Timestamp) -> Bytes {
@@ -266,18 +336,23 @@ fn nanoseconds(now: Timestamp) -> String {
 
 impl From<auth::Error> for Refusal {
     fn from(error: auth::Error) -> Self {
-        use auth::Error as E;
         let message = error.to_string();
-        match error {
-            E::Missing
-            | E::Malformed(_)
-            | E::MalformedSignature(_)
-            | E::Expired(_)
-            | E::BadSignature
-            | E::BadSignatureOfRule(_)
-            | E::WrongKey => Self::unauthorized(message),
-            E::OutOfScope(_) | E::LacksRight { .. } => Self::new(StatusCode::FORBIDDEN, "Forbidden", message),
+        match error.kind() {
+            ErrorKind::Unauthenticated => {
+                Self::unauthorized(message).with(Extra::Authenticate(schemes_instead(&error)))
+            }
+            ErrorKind::Forbidden => Self::new(StatusCode::FORBIDDEN, "Forbidden", message),
+            ErrorKind::Unavailable => Self::busy(message, REVIEW_RETRY),
         }
+    }
+}
+
+/// What to show instead of what was refused.
+fn schemes_instead(error: &auth::Error) -> &'static [&'static str] {
+    match Reason::of(error) {
+        Some(_) => ANOTHER_TOKEN,
+        None if matches!(error, auth::Error::LocalAuthDisabled) => TOKENS_ONLY,
+        None => EVERY_SCHEME,
     }
 }
 

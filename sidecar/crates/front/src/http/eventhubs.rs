@@ -14,7 +14,6 @@ use routes::Target;
 use crate::amqp::{self, Producer, Rejected};
 use crate::http::Call;
 use crate::http::body::Body;
-use crate::http::credential;
 use crate::http::error::Refusal;
 
 const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-8");
@@ -31,11 +30,7 @@ pub(super) async fn answer(call: &mut Call<'_>, route: &Route<'_>) -> Result<Res
 async fn send(call: &mut Call<'_>, route: &Route<'_>) -> Result<(), Refusal> {
     call.require_method(&Method::POST, "POST")?;
     let door = call.door;
-    let shown = credential::shown(call.parts)?;
-    let path = route.path();
-    let permit = door
-        .authorizer()
-        .permit_send(&shown.credential(), &Resource::Hub(&path), door.now())?;
+    let permit = call.permit_send(&Resource::Hub(&route.path())).await?;
     let hub = door
         .broker()
         .hub(&route.hub)

@@ -1,7 +1,13 @@
 //! AMQP: producers and consumers of event hubs, over real sockets.
 
+#[path = "amqp/bearer.rs"]
+mod bearer;
 #[path = "amqp/peer.rs"]
 mod peer;
+#[path = "amqp/strangers.rs"]
+mod strangers;
+#[path = "amqp/withdrawn.rs"]
+mod withdrawn;
 
 use std::time::Duration;
 
@@ -291,7 +297,7 @@ async fn links_end_with_the_token_that_allowed_them() {
     let cbs = peer.node("$cbs").await;
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
     // A minute is granted to clocks that differ.
-    let soon = token("sender", SENDER, "sb://localhost/", now - 59);
+    let soon = token("sender", SENDER, "sb://localhost/", now - 58);
     peer.put(cbs, "sb://localhost/telemetry", &soon).await;
     peer.attach_sender("telemetry", vec![]).await.unwrap();
     let detach = peer.settled().await.unwrap_err();

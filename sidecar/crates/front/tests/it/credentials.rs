@@ -113,7 +113,7 @@ async fn what_proves_nothing_is_401_and_says_what_to_send() {
         (vec!["aeg-sas-key: d3Jvbmc="], "key"),
         (vec!["authorization: SharedAccessKey"], ""),
         (vec!["authorization: Basic dXNlcjpwYXNz"], "SharedAccessSignature"),
-        (vec!["authorization: Bearer e30.e30."], "AzureKeyCredential"),
+        (vec!["authorization: Bearer e30.e30."], "bearer token"),
         (vec![expired.as_str()], "expired"),
         (vec![wrong_key.as_str()], ""),
         (vec![truncated.as_str()], ""),

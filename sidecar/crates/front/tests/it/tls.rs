@@ -37,6 +37,25 @@ async fn open(world: &World, pem: &Pem) -> (SocketAddr, Certificate) {
     (address, certificate)
 }
 
+/// A client that speaks TLS, and what must be kept for as long as it does.
+pub(crate) async fn client(world: &World) -> (Client, Certificate) {
+    let pem = self_signed();
+    let (address, certificate) = open(world, &pem).await;
+    let stream = connect(address, &pem, rustls::ALL_VERSIONS).await.unwrap();
+    (Client::over(stream), certificate)
+}
+
+/// The same of the blob door.
+pub(crate) async fn blob_client(world: &World) -> (Client, Certificate) {
+    let pem = self_signed();
+    let certificate = Certificate::from_pem(pem.chain.as_bytes(), pem.key.as_bytes()).unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_address().unwrap();
+    world.door.open_blob_tls(listener, &certificate, &world.doors);
+    let stream = connect(address, &pem, rustls::ALL_VERSIONS).await.unwrap();
+    (Client::over(stream), certificate)
+}
+
 async fn connect(
     address: SocketAddr,
     trusted: &Pem,

@@ -1,11 +1,12 @@
 //! A Namespace with a topic, two event subscriptions and three rules, behind a door.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use auth::{Authorizer, Keys, Rights, Rule, Secret};
+use auth::{Authorizer, Keys, Names, Rights, Rule, Secret};
 use broker::{
-    Broker, DeletionConfig, DeletionPolicy, FilterConfig, HubConfig, SubscriptionConfig, TopicConfig,
+    Broker, DeletionConfig, DeletionPolicy, FilterConfig, HubConfig, Origin, SubscriptionConfig, TopicConfig,
 };
 use front::{Door, Limits, Listener};
 use model::Uid;
@@ -14,6 +15,7 @@ use runtime::{Clock, TaskScope};
 use storage::memory::Store;
 
 use crate::client::Client;
+use crate::issuer::Identity;
 
 /// Keys as Azure makes them, with every character that base64 may have.
 pub(crate) const ROOT: &str = "cm9vdCBwcmltYXJ5IGtleSBvZiB0aGUgbmFtZXM+/w==";
@@ -34,6 +36,9 @@ pub(crate) struct World {
     pub(crate) amqp: SocketAddr,
     pub(crate) door: Door,
     pub(crate) broker: Broker,
+    pub(crate) authorizer: Authorizer,
+    /// Who signs bearer tokens, and who says what they allow.
+    pub(crate) identity: Identity,
     pub(crate) doors: TaskScope,
     pub(crate) scope: TaskScope,
     pub(crate) registry: Registry,
@@ -49,7 +54,16 @@ impl World {
     }
 
     pub(crate) async fn over(store: &Store, limits: Limits) -> Self {
-        let (clock, registry, scope) = (Clock::system(), Registry::default(), TaskScope::root());
+        Self::with_all(store, Clock::system(), limits).await
+    }
+
+    /// With a clock that the test moves: for HTTP only, since AMQP waits for its own.
+    pub(crate) async fn at(clock: Clock, limits: Limits) -> Self {
+        Self::with_all(&Store::unbounded(), clock, limits).await
+    }
+
+    async fn with_all(store: &Store, clock: Clock, limits: Limits) -> Self {
+        let (registry, scope) = (Registry::default(), TaskScope::root());
         let (log, table, replay) = store.open();
         let broker = Broker::start(
             log,
@@ -58,6 +72,7 @@ impl World {
             clock.clone(),
             &scope.child("broker"),
             &registry,
+            Origin::default(),
         )
         .expect("the broker starts");
         let deletion = DeletionConfig {
@@ -68,7 +83,18 @@ impl World {
             .configure(topics(), hubs(), deletion)
             .await
             .expect("the topics are accepted");
-        let door = Door::new(broker.clone(), Authorizer::new(&keys()), clock, limits, &registry);
+        let identity = Identity::new();
+        let authorizer = Authorizer::new(&keys()).with_reviewer(identity.roles.clone());
+        authorizer.trust(identity.issuer.published());
+        authorizer.name(names());
+        let door = Door::new(
+            broker.clone(),
+            authorizer.clone(),
+            clock,
+            limits,
+            &registry,
+            "shop",
+        );
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap())
             .await
             .expect("bind");
@@ -85,6 +111,8 @@ impl World {
             amqp,
             door,
             broker,
+            authorizer,
+            identity,
             doors,
             scope,
             registry,
@@ -94,6 +122,14 @@ impl World {
     /// A client that may do everything.
     pub(crate) async fn client(&self) -> Client {
         Client::connect(self.address).await.with_key(ROOT)
+    }
+
+    /// Keys, and what is signed with them, are good for nothing from now on.
+    pub(crate) fn disable_local_auth(&self) {
+        self.authorizer.replace(&Keys {
+            local_auth_disabled: true,
+            ..keys()
+        });
     }
 
     /// The value of a metric, by the beginning of its line.
@@ -175,6 +211,25 @@ fn keys() -> Keys {
             rule("sender", send, SENDER, ""),
             rule("listener", listen, LISTENER, ""),
         ],
+        local_auth_disabled: false,
+    }
+}
+
+/// What roles are bound to.
+fn names() -> Names {
+    let names = |pairs: &[(&str, &str)]| {
+        let pair = |(name, resource): &(&str, &str)| ((*name).to_owned(), (*resource).to_owned());
+        pairs.iter().map(pair).collect::<HashMap<_, _>>()
+    };
+    let subscription = |name: &str| {
+        let resource = format!("orders-{name}");
+        (("orders".to_owned(), name.to_owned()), resource)
+    };
+    Names {
+        namespace: "shop".to_owned(),
+        topics: names(&[("orders", "orders-topic"), ("returns", "returns-topic")]),
+        subscriptions: HashMap::from(["billing", "audit"].map(subscription)),
+        hubs: names(&[("telemetry", "telemetry-hub")]),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use amqp::performative::{Attach, Role};
 use amqp::{Accept, Connection, LinkId};
-use auth::{Listen, Permit, Resource, Right, Send};
+use auth::{Error, Listen, Permit, Resource, Right, Send};
 
 use super::requesting::{Node, accept_replies, accept_requests};
 use super::{Attached, Conversation, Link};
@@ -59,6 +59,7 @@ impl Conversation {
     pub(super) fn keep(&mut self, link: LinkId, attached: Attached, machine: &mut Connection) {
         self.door.amqp().metrics.links.inc();
         self.links.insert(link, attached);
+        self.note_use();
         self.advance(link, machine);
     }
 
@@ -208,15 +209,20 @@ impl Conversation {
     pub(super) fn permit_send(&self, path: &str) -> Result<Permit<Send>, Refusal> {
         let (resource, now) = (Resource::Hub(path), self.door.now());
         self.grants
-            .check(|grant| grant.permit_send(&resource, now))
-            .map_err(|error| Refusal::unauthorized(Right::Send, &self.host, path, &error))
+            .check(Right::Send, path, |grant| grant.permit_send(&resource, now))
+            .map_err(|error| self.unauthorized(Right::Send, path, &error))
     }
 
     pub(super) fn permit_listen(&self, path: &str) -> Result<Permit<Listen>, Refusal> {
         let (resource, now) = (Resource::Hub(path), self.door.now());
         self.grants
-            .check(|grant| grant.permit_listen(&resource, now))
-            .map_err(|error| Refusal::unauthorized(Right::Listen, &self.host, path, &error))
+            .check(Right::Listen, path, |grant| grant.permit_listen(&resource, now))
+            .map_err(|error| self.unauthorized(Right::Listen, path, &error))
+    }
+
+    fn unauthorized(&self, right: Right, path: &str, error: &Error) -> Refusal {
+        self.door.identity().on_refused(error);
+        Refusal::unauthorized(right, &self.host, path, error)
     }
 }
 

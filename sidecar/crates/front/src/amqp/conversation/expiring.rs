@@ -9,25 +9,20 @@ use super::{Attached, Conversation, Link};
 use crate::amqp::error::Refusal;
 
 impl Conversation {
-    /// Answers requests whose time has come, and looks after grants that have ended.
+    /// Does what is due: answers requests, looks after grants that have ended or are to be reviewed, and closes a connection
+    /// that nobody uses.
     pub(in crate::amqp) fn on_timeout(&mut self, machine: &mut Connection, now: Instant) {
         self.answer_requests(machine, now);
+        self.begin_review(machine, now);
+        self.close_linkless(machine, now);
         if self.expires_at.is_none_or(|at| at > now) {
             return;
         }
         let time = self.door.now();
         self.grants.forget_expired(time);
         self.expect_expiry(time);
-        let unjustified = |attached: &Attached| match &attached.link {
-            Link::Producer(_) => self.permit_send(&attached.path).is_err(),
-            Link::Consumer(_) => self.permit_listen(&attached.path).is_err(),
-            Link::Requests(_) | Link::Replies(_) => false,
-        };
-        let ended = self.links.iter().filter(|(_, attached)| unjustified(attached));
-        let ended: Vec<(LinkId, String)> = ended
-            .map(|(link, attached)| (*link, attached.path.clone()))
-            .collect();
-        for (link, path) in ended {
+        self.note_use();
+        for (link, path, _) in self.unjustified() {
             let refusal = Refusal::expired(&self.host, &path);
             self.end(link, refusal, machine);
         }
@@ -38,6 +33,26 @@ impl Conversation {
             // A moment later than that, so that it is over for certain.
             self.door.monotonic() + expiry.saturating_sub(now) + Duration::from_millis(1)
         });
+    }
+
+    /// Ends the links that no grant allows any more.
+    pub(super) fn end_unjustified(&mut self, machine: &mut Connection) {
+        for (link, _, refusal) in self.unjustified() {
+            self.end(link, refusal, machine);
+        }
+    }
+
+    /// Those links, with their paths and why.
+    fn unjustified(&self) -> Vec<(LinkId, String, Refusal)> {
+        let refusal = |attached: &Attached| match &attached.link {
+            Link::Producer(_) => self.permit_send(&attached.path).err(),
+            Link::Consumer(_) => self.permit_listen(&attached.path).err(),
+            Link::Requests(_) | Link::Replies(_) => None,
+        };
+        let links = self.links.iter();
+        links
+            .filter_map(|(link, attached)| Some((*link, attached.path.clone(), refusal(attached)?)))
+            .collect()
     }
 
     /// Detaches a link that was attached.

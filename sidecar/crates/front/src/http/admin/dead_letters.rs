@@ -6,7 +6,6 @@ use http::Response;
 use model::SequenceNumber;
 use serde::{Deserialize, Serialize};
 
-use super::{permit_listen, permit_manage};
 use crate::http::body::{Body, Reserved};
 use crate::http::error::Refusal;
 use crate::http::path::parameter;
@@ -16,7 +15,7 @@ use crate::http::{Call, json};
 const LIST_MAX: usize = 100;
 
 pub(super) async fn list(call: &Call<'_>, topic: &str) -> Result<Response<Body>, Refusal> {
-    let permit = permit_listen(call, &Resource::topic(topic))?;
+    let permit = call.permit_listen(&Resource::topic(topic)).await?;
     let dead_letters = find(call, topic)?;
     let limit = limit(call)?;
     let after = after(call)?;
@@ -46,7 +45,7 @@ pub(super) async fn show(
     topic: &str,
     sequence: SequenceNumber,
 ) -> Result<Response<Body>, Refusal> {
-    let permit = permit_listen(call, &Resource::topic(topic))?;
+    let permit = call.permit_listen(&Resource::topic(topic)).await?;
     let dead_letters = find(call, topic)?;
     let letter = dead_letters
         .show(&permit, sequence)
@@ -90,7 +89,7 @@ struct Cause {
 }
 
 pub(super) async fn redrive(call: &mut Call<'_>, topic: &str) -> Result<Response<Body>, Refusal> {
-    let permit = permit_manage(call, &Resource::topic(topic))?;
+    let permit = call.permit_manage(&Resource::topic(topic)).await?;
     let dead_letters = find(call, topic)?;
     let (body, _reservation) = call.body.read(call.door.limits().settle_body, call.door).await?;
     let what = parse(&body)?;

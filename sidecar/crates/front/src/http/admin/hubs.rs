@@ -10,7 +10,6 @@ use broker::{ConsumerGroup, Hub, Partition, PartitionProperties, ReceiveError};
 use http::Response;
 use serde::Serialize;
 
-use super::permit_listen;
 use crate::amqp;
 use crate::http::body::Body;
 use crate::http::error::Refusal;
@@ -75,8 +74,8 @@ struct Reading {
     lag: u64,
 }
 
-pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Refusal> {
-    permit_listen(call, &Resource::NAMESPACE)?;
+pub(super) async fn list(call: &Call<'_>) -> Result<Response<Body>, Refusal> {
+    call.permit_listen(&Resource::NAMESPACE).await?;
     let broker = call.door.broker();
     let hubs = broker.hubs().into_iter().filter_map(|name| broker.hub(&name));
     let summary = |hub: Hub| Summary::new(&hub, &properties(&hub));
@@ -85,8 +84,8 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Refusal> {
     }))
 }
 
-pub(super) fn show(call: &Call<'_>, hub: &str) -> Result<Response<Body>, Refusal> {
-    permit_listen(call, &Resource::Hub(hub))?;
+pub(super) async fn show(call: &Call<'_>, hub: &str) -> Result<Response<Body>, Refusal> {
+    call.permit_listen(&Resource::Hub(hub)).await?;
     let hub = find(call, hub)?;
     let properties = properties(&hub);
     Ok(document(&Details {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response};
@@ -32,12 +33,14 @@ impl Place {
     }
 }
 
-/// Answers with `lines` until they end, the client leaves or the door closes. Dropping a `next()` of them loses nothing.
+/// Answers with `lines` until they end, `end` comes, the client leaves or the door closes. Dropping a `next()` of them loses nothing.
 pub(super) fn answer(
     call: &mut Call<'_>,
     place: Place,
     lines: impl Stream<Item = Bytes> + Send + 'static,
+    end: BoxFuture<'static, ()>,
 ) -> Response<Body> {
+    let lines = lines.take_until(end);
     let lines = stream::unfold((Box::pin(lines), place), async |(mut lines, place)| {
         let line = match tokio::time::timeout(QUIET, lines.next()).await {
             Ok(line) => line?,

@@ -7,7 +7,6 @@ use http::Response;
 use model::Uid;
 use serde::Serialize;
 
-use super::{permit_listen, permit_manage};
 use crate::http::body::Body;
 use crate::http::error::Refusal;
 use crate::http::{Call, json};
@@ -30,7 +29,7 @@ struct Stream {
 }
 
 pub(super) async fn list(call: &Call<'_>) -> Result<Response<Body>, Refusal> {
-    permit_listen(call, &Resource::NAMESPACE)?;
+    call.permit_listen(&Resource::NAMESPACE).await?;
     let streams = call.door.broker().streams().await?;
     let list = List {
         value: streams.into_iter().map(stream).collect(),
@@ -41,7 +40,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response<Body>, Refusal> {
 }
 
 pub(super) async fn purge(call: &Call<'_>, uid: Uid) -> Result<Response<Body>, Refusal> {
-    let permit = permit_manage(call, &Resource::NAMESPACE)?;
+    let permit = call.permit_manage(&Resource::NAMESPACE).await?;
     call.door
         .broker()
         .purge(&permit, uid)

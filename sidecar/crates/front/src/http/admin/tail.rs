@@ -7,15 +7,14 @@ use futures_util::stream;
 use http::Response;
 
 use super::lines::{self, Place};
-use super::permit_listen;
 use crate::http::Call;
 use crate::http::body::Body;
 use crate::http::error::Refusal;
 
 /// The broker keeps a bounded number of events for a tail that is slow; one that falls further behind is told how
 /// many it missed.
-pub(super) fn answer(call: &mut Call<'_>, topic: &str) -> Result<Response<Body>, Refusal> {
-    let permit = permit_listen(call, &Resource::topic(topic))?;
+pub(super) async fn answer(call: &mut Call<'_>, topic: &str) -> Result<Response<Body>, Refusal> {
+    let permit = call.permit_listen(&Resource::topic(topic)).await?;
     let target = call
         .door
         .broker()
@@ -24,7 +23,8 @@ pub(super) fn answer(call: &mut Call<'_>, topic: &str) -> Result<Response<Body>,
     let place = Place::take(call)?;
     let tail = target.tail(&permit);
     let lines = stream::unfold(tail, async |mut tail| Some((line(tail.next().await?), tail)));
-    Ok(lines::answer(call, place, lines))
+    let end = call.listening_ends(topic, |topic| Resource::topic(topic));
+    Ok(lines::answer(call, place, lines, end))
 }
 
 fn line(tailed: Tailed) -> Bytes {

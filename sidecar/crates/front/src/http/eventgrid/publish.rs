@@ -10,18 +10,14 @@ use model::cloud_event::Mode;
 use super::api_version::failed_token_shape;
 use crate::http::body::Body;
 use crate::http::error::Refusal;
-use crate::http::{Call, credential, json};
+use crate::http::{Call, json};
 
 /// As much as the W3C asks everybody to pass on.
 const TRACESTATE_BYTES: usize = 512;
 
 pub(super) async fn answer(call: &mut Call<'_>, topic: &str) -> Result<Response<Body>, Refusal> {
     let door = call.door;
-    let shown = credential::shown(call.parts)?;
-    let resource = Resource::topic(topic);
-    let permit = door
-        .authorizer()
-        .permit_send(&shown.credential(), &resource, door.now())?;
+    let permit = call.permit_send(&Resource::topic(topic)).await?;
     let target = door
         .broker()
         .topic(topic)

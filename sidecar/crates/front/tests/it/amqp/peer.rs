@@ -120,20 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
     /// What it answers.
     pub(crate) async fn ask(&mut self, node: u32, properties: &[(&str, Value)], body: Value) -> Message {
-        let id = MessageId::Ulong(u64::from(self.deliveries));
-        let request = Message {
-            properties: Some(Properties {
-                message_id: Some(id.clone()),
-                ..Properties::default()
-            }),
-            application_properties: properties
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                .collect(),
-            body: Body::Value(body),
-            ..Message::default()
-        };
-        self.transfer(node, 0, true, &encoded(&request)).await;
+        let id = self.ask_later(node, properties, body).await;
         let Delivered { message, .. } = self.delivered().await;
         let answered = message
             .properties
@@ -152,6 +139,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             ("name", text(audience)),
         ];
         self.ask(cbs, &properties, text(token)).await
+    }
+
+    /// The status of putting a bearer token for `audience` to `$cbs`.
+    pub(crate) async fn put_jwt(&mut self, cbs: u32, audience: &str, token: &str) -> Message {
+        self.ask(cbs, &jwt(audience), Value::String(token.to_owned()))
+            .await
+    }
+
+    /// Asks without waiting for an answer; what it will be known by.
+    pub(crate) async fn ask_later(
+        &mut self,
+        node: u32,
+        properties: &[(&str, Value)],
+        body: Value,
+    ) -> MessageId {
+        let id = MessageId::Ulong(u64::from(self.deliveries));
+        let request = Message {
+            properties: Some(Properties {
+                message_id: Some(id.clone()),
+                ..Properties::default()
+            }),
+            application_properties: properties
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            body: Body::Value(body),
+            ..Message::default()
+        };
+        self.transfer(node, 0, true, &encoded(&request)).await;
+        id
     }
 
     /// A link to send on.
@@ -399,6 +416,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             }
         }
     }
+}
+
+/// Properties of a request that puts a bearer token.
+pub(crate) fn jwt(audience: &str) -> [(&'static str, Value); 3] {
+    let text = |text: &str| Value::String(text.to_owned());
+    [
+        ("operation", text("put-token")),
+        ("type", text("jwt")),
+        ("name", text(audience)),
+    ]
 }
 
 pub(crate) fn encoded(message: &Message) -> Bytes {

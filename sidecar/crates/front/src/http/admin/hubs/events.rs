@@ -6,7 +6,6 @@ use http::Response;
 use model::Timestamp;
 
 use super::{event, find, partition, refuse};
-use crate::http::admin::permit_listen;
 use crate::http::body::{Body, Reserved};
 use crate::http::error::Refusal;
 use crate::http::path::{parameter, percent_decode};
@@ -23,7 +22,7 @@ pub(in crate::http::admin) async fn answer(
     name: &str,
     id: &str,
 ) -> Result<Response<Body>, Refusal> {
-    let permit = permit_listen(call, &Resource::Hub(name))?;
+    let permit = call.permit_listen(&Resource::Hub(name)).await?;
     let hub = find(call, name)?;
     let partition = partition(&hub, id)?;
     let limit = limit(call.query())?;

@@ -11,7 +11,6 @@ use model::ByteCount;
 use super::{event, find, partition, refuse};
 use crate::http::Call;
 use crate::http::admin::lines::{self, Place};
-use crate::http::admin::permit_listen;
 use crate::http::body::Body;
 use crate::http::error::Refusal;
 use crate::http::path::{parameter, percent_decode};
@@ -23,8 +22,11 @@ const READ_BYTES: ByteCount = ByteCount::kib(64);
 
 /// Of one partition, if the request names it, else of all that there are. A tail that is slow reads from the disk, so it
 /// misses only what the hub does not retain any more.
-pub(in crate::http::admin) fn answer(call: &mut Call<'_>, name: &str) -> Result<Response<Body>, Refusal> {
-    let permit = permit_listen(call, &Resource::Hub(name))?;
+pub(in crate::http::admin) async fn answer(
+    call: &mut Call<'_>,
+    name: &str,
+) -> Result<Response<Body>, Refusal> {
+    let permit = call.permit_listen(&Resource::Hub(name)).await?;
     let hub = find(call, name)?;
     let partitions: Vec<Partition> = match parameter(call.query(), "partition") {
         Some(id) => vec![partition(&hub, &percent_decode(id).unwrap_or_default())?],
@@ -39,7 +41,8 @@ pub(in crate::http::admin) fn answer(call: &mut Call<'_>, name: &str) -> Result<
         .map(|partition| Watched::begin(partition, &permit));
     let watched = watched.collect::<Result<Vec<_>, _>>();
     let watched = watched.map_err(|error| refuse(error, name))?;
-    Ok(lines::answer(call, place, lines_of(watched)))
+    let end = call.listening_ends(name, |name| Resource::Hub(name));
+    Ok(lines::answer(call, place, lines_of(watched), end))
 }
 
 /// What each of them sees, until the first of them ends.
