@@ -2,6 +2,8 @@
 
 #[path = "it/argo_cd.rs"]
 mod argo_cd;
+#[path = "it/connect.rs"]
+mod connect;
 #[path = "it/files.rs"]
 mod files;
 #[path = "it/flux.rs"]

@@ -108,6 +108,13 @@ pub const REFERENCE_IMMUTABLE: Rule = Rule {
     fix: "create another resource with the new reference and delete this one",
 };
 
+/// One place for dead letters.
+pub const ONE_DEAD_LETTER: Rule = Rule {
+    expression: "has(self.topicRef) != has(self.objectStore)",
+    rule: "deadLetter has exactly one of topicRef and objectStore",
+    fix: "set one of them, or leave out deadLetter to drop dead letters",
+};
+
 /// The dead letter topic cannot be exchanged in one step.
 pub const DEAD_LETTER_TOPIC_IMMUTABLE: Rule = Rule {
     expression: "self.name == oldSelf.name",
@@ -169,6 +176,42 @@ pub const DNS_NAME: Rule = Rule {
     expression: "self.matches('^([*][.])?([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$') || self.matches('^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])[.]){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])$')",
     rule: "this is a DNS name in lower case, whose first label may be *, or an IPv4 address",
     fix: "write for example events.example.com",
+};
+
+/// One place for the copy of positions.
+pub const ONE_CHECKPOINT: Rule = Rule {
+    expression: "has(self.configMap) != has(self.objectStore)",
+    rule: "checkpoint has exactly one of configMap and objectStore",
+    fix: "set one of them, or leave out checkpoint for ConfigMaps",
+};
+
+/// Places in object stores, in what of their spelling no store can misunderstand.
+pub const OBJECT_STORE_URL: Rule = Rule {
+    expression: "self.matches('^(s3|gs|az|azure)://[A-Za-z0-9]([-._A-Za-z0-9]{0,220}[A-Za-z0-9])?(/[-_=+~A-Za-z0-9][-._=+~A-Za-z0-9]*)*/?$') || self.matches('^file:///.+$')",
+    rule: "an object store is s3://, gs://, az:// or azure://, a bucket and a path of A-Z a-z 0-9 . _ - = + ~ whose parts do not begin with a dot, or file:/// and a folder in local mode",
+    fix: "write for example s3://bucket/weft/shop",
+};
+
+/// URLs under which issuers publish their keys.
+pub const ISSUER_URL: Rule = Rule {
+    expression: "self.matches('^https://[A-Za-z0-9]([-.A-Za-z0-9]{0,251}[A-Za-z0-9])?(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/[-._~%/A-Za-z0-9]*)?$')",
+    rule: "the URL of an issuer begins with https:// and a name, and has neither user, query nor fragment",
+    fix: "write it as it stands in iss of a token, for example https://login.example.com/tenant",
+};
+
+/// A prefix keeps what an issuer says apart from what the cluster vouches for. One that `system:` begins with would let
+/// a claim complete the word.
+pub const ISSUER_PREFIX: Rule = Rule {
+    expression: "self.matches('^[-._:/@#A-Za-z0-9]+$') && !self.startsWith('system:') && !'system:'.startsWith(self)",
+    rule: "a prefix consists of A-Z a-z 0-9 - . _ : / @ #, and no name with it can begin with system:, which are the cluster's own",
+    fix: "write for example corp:",
+};
+
+/// Certificates as text.
+pub const CERTIFICATES: Rule = Rule {
+    expression: "self.contains('-----BEGIN CERTIFICATE-----')",
+    rule: "these are certificates as PEM, from -----BEGIN CERTIFICATE----- on",
+    fix: "write the text of the certificate, not the name of a file",
 };
 
 /// Names of objects that are not ours.

@@ -60,6 +60,17 @@ pub(crate) fn dns_names(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Audiences of tokens.
+pub(crate) fn audiences(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 16,
+        "items": {"type": "string", "minLength": 1, "maxLength": 256},
+        "x-kubernetes-list-type": "set",
+    })
+}
+
 /// Amounts by the name of what is measured. YAML makes numbers of some of them.
 pub(crate) fn quantities(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

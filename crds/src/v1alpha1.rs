@@ -5,11 +5,15 @@ mod hub;
 mod namespace;
 mod topic;
 
-pub use event_subscription::{DeadLetter, EventSubscription, EventSubscriptionSpec, Queue};
-pub use hub::{ConsumerGroup, EventHub, Hub, HubSpec, MessageRetention};
+pub use event_subscription::{
+    DeadLetter, EventSubscription, EventSubscriptionSpec, ObjectStoreDeadLetter, Queue,
+};
+pub use hub::{
+    ConsumerGroup, ConsumerGroupStatus, EventHub, Hub, HubSpec, HubStatus, MessageRetention, PartitionStatus,
+};
 pub use namespace::{
-    DeletionPolicy, Ephemeral, ImagePullSecret, Namespace, NamespaceSpec, NamespaceStatus, Opaque,
-    PersistentVolume, PodMetadata, PodSpec, PodTemplate, Resources, SecretReference, Service, ServiceType,
-    Storage, Tls, UpgradePolicy,
+    Checkpoint, ConfigMapCheckpoint, DeletionPolicy, Ephemeral, Identity, ImagePullSecret, Issuer, Namespace,
+    NamespaceSpec, NamespaceStatus, ObjectStoreCheckpoint, Opaque, PersistentVolume, PodMetadata, PodSpec,
+    PodTemplate, Resources, SecretReference, Service, ServiceType, Storage, Tls, UpgradePolicy,
 };
 pub use topic::{Topic, TopicSpec};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use credentials::{Connection, EventHubs, PYTHON_TRUST, Settings, java_trust_store};
+use credentials::{Blob, Connection, EventHubs, Identity, PYTHON_TRUST, Settings, java_trust_store};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -88,8 +88,9 @@ impl Names<'_> {
     }
 }
 
-/// The Secret with settings for programs of the Namespace. `key` is a live key of its root rule.
-pub fn namespace(owner: &Owner, key: &credentials::Secret) -> Prepared {
+/// The Secret with settings for programs of the Namespace. `key` is a live key of its root rule; `None` if it accepts no
+/// keys.
+pub fn namespace(owner: &Owner, key: Option<&credentials::Secret>) -> Prepared {
     secret(
         owner,
         names::connection(&owner.name),
@@ -99,7 +100,7 @@ pub fn namespace(owner: &Owner, key: &credentials::Secret) -> Prepared {
 }
 
 /// The Secret with settings for programs of one entity; it goes with the entity.
-pub fn entity(owner: &Owner, entity: &Entity<'_>, key: &credentials::Secret) -> Prepared {
+pub fn entity(owner: &Owner, entity: &Entity<'_>, key: Option<&credentials::Secret>) -> Prepared {
     let Entity { name, uid, clients } = entity;
     let settings = clients.add_to(settings(owner, key));
     let reference = reference(clients.kind(), name, uid);
@@ -131,14 +132,23 @@ pub fn trust(owner: &Owner, authorities: Option<&str>) -> Prepared {
     })
 }
 
-fn settings(owner: &Owner, key: &credentials::Secret) -> Settings {
+fn settings(owner: &Owner, key: Option<&credentials::Secret>) -> Settings {
     let bundle = Path::new(&names::trust_folder(&owner.name)).join(BUNDLE);
+    let endpoint = names::endpoint(&owner.name, &owner.kubernetes_namespace);
     Settings::new(&Connection {
-        eventgrid_endpoint: &names::endpoint(&owner.name, &owner.kubernetes_namespace),
+        eventgrid_endpoint: &endpoint,
         key,
         event_hubs: EventHubs::Tls {
             host: &names::host(&owner.name, &owner.kubernetes_namespace),
         },
+        blob: Some(Blob {
+            account: &owner.name,
+            url: &names::blob_endpoint(&owner.name, &owner.kubernetes_namespace),
+        }),
+        identity: Some(Identity {
+            authority_host: &format!("{endpoint}/"),
+            token_file: names::TOKEN_FILE,
+        }),
         bundle: Some(&bundle),
         operations_url: None,
     })
@@ -192,7 +202,8 @@ mod tests {
             },
         };
         let key = credentials::Secret::new("key");
-        for prepared in [namespace(&owner(), &key), self::entity(&owner(), &entity, &key)] {
+        let key = Some(&key);
+        for prepared in [namespace(&owner(), key), self::entity(&owner(), &entity, key)] {
             for (key, value) in data(&prepared) {
                 assert!(key.chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{key}");
                 assert!(value.len() < 4096, "{key}");
@@ -210,7 +221,7 @@ mod tests {
                 event_subscription: "Billing",
             },
         };
-        let prepared = self::entity(&owner(), &entity, &credentials::Secret::new("key"));
+        let prepared = self::entity(&owner(), &entity, Some(&credentials::Secret::new("key")));
         assert_eq!(prepared.name, "eventsubscription.billing-connection");
         assert_eq!(prepared.owner_uid(), Some("u"));
         let data = data(&prepared);
@@ -227,7 +238,7 @@ mod tests {
             uid: "u",
             clients: Names::Hub("Telemetry.V2"),
         };
-        let prepared = entity(&owner(), &hub, &credentials::Secret::new("key"));
+        let prepared = entity(&owner(), &hub, Some(&credentials::Secret::new("key")));
         assert_eq!(prepared.name, "hub.telemetry-connection");
         let data = data(&prepared);
         assert_eq!(data["EVENT_HUB_FULLY_QUALIFIED_NAMESPACE"], "shop.apps.svc");
@@ -237,8 +248,25 @@ mod tests {
             "Endpoint=sb://shop.apps.svc/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=key;\
              EntityPath=Telemetry.V2"
         );
-        let namespace = namespace(&owner(), &credentials::Secret::new("key"));
+        let namespace = namespace(&owner(), Some(&credentials::Secret::new("key")));
         assert!(!tests::data(&namespace)["EVENT_HUB_CONNECTION_STR"].contains("EntityPath"));
+    }
+
+    #[test]
+    fn programs_are_told_where_checkpoints_and_tokens_are_and_no_key_where_none_is_accepted() {
+        let data = data(&namespace(&owner(), None));
+        for (key, value) in [
+            ("BLOB_STORAGE_ACCOUNT_URL", "https://shop-blob.apps.svc"),
+            ("AZURE_TENANT_ID", "adfs"),
+            ("AZURE_AUTHORITY_HOST", "https://shop.apps.svc/"),
+            ("AZURE_FEDERATED_TOKEN_FILE", "/var/run/weft/token/token"),
+        ] {
+            assert_eq!(data[key], value);
+        }
+        let secrets = data
+            .iter()
+            .filter(|(key, value)| key.contains("KEY") || value.contains("Key"));
+        assert_eq!(secrets.count(), 0);
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub enum Reason {
     VolumeDeleted,
     /// Kubernetes does not take an object.
     ObjectRefused,
+    /// The log began anew on an empty disk, and its events from before are gone.
+    DataLost,
 }
 
 impl Reason {
@@ -62,6 +64,7 @@ impl Reason {
             Self::VolumeKept => "VolumeKept",
             Self::VolumeDeleted => "VolumeDeleted",
             Self::ObjectRefused => "ObjectRefused",
+            Self::DataLost => "DataLost",
         }
     }
 
@@ -69,6 +72,7 @@ impl Reason {
         match self {
             Self::NotAccepted
             | Self::ObjectRefused
+            | Self::DataLost
             | Self::VolumeScheduledForDeletion
             | Self::VolumeDeleted => EventType::Warning,
             _ => EventType::Normal,
@@ -82,6 +86,7 @@ impl Reason {
             Self::KeysRotated | Self::CertificateRotated | Self::AuthorityRotated => "Rotate",
             Self::VolumeScheduledForDeletion | Self::VolumeKept | Self::VolumeDeleted => "Sweep",
             Self::ObjectRefused => "Apply",
+            Self::DataLost => "Start",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The Secret of a Namespace's pod: access keys and serving certificate.
+//! The Secret of a Namespace's pod: access keys, serving certificate, credentials of its object stores.
 //!
 //! Keys are made once, kept while their rule is there, forgotten with it, and replaced at the user's word. The revision
 //! grows with every change of the content, and with nothing else.
@@ -44,6 +44,10 @@ pub struct Wanted<'a> {
     pub rotate: Option<&'a str>,
     /// What the door shows.
     pub serving: &'a Serving,
+    /// The credentials of the object store, if there is one.
+    pub object_store: &'a BTreeMap<String, String>,
+    /// The same of the stores for dead letters, by the subscription's uid in the document.
+    pub dead_letter_stores: &'a BTreeMap<String, BTreeMap<String, String>>,
     /// The user's word for a new certificate that is fulfilled with `serving`.
     pub certificate_rotated: Option<&'a str>,
     /// The highest revision that a pod has reported, 0 if none. The revision only grows, also after somebody deleted
@@ -99,6 +103,8 @@ pub fn decide(existing: Option<&Secret>, wanted: &Wanted<'_>) -> Result<Decision
             .collect::<Result<_, _>>()?,
         certificate_pem: wanted.serving.certificate_pem.clone(),
         private_key_pem: wanted.serving.private_key_pem.expose().to_owned(),
+        object_store: wanted.object_store.clone(),
+        dead_letter_stores: wanted.dead_letter_stores.clone(),
     };
     let before = stored.as_ref().map_or(0, |stored| stored.revision);
     let is_same = stored.is_some_and(|stored| stored.secrets == secrets);

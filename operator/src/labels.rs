@@ -28,6 +28,8 @@ pub enum Component {
     Configuration,
     /// What programs are given.
     Connection,
+    /// Where the copy of positions lies. What is in it is the broker's.
+    Checkpoint,
     /// Where events are.
     Data,
 }
@@ -38,9 +40,17 @@ impl Component {
             Self::Sidecar => "sidecar",
             Self::Configuration => "configuration",
             Self::Connection => "connection",
+            Self::Checkpoint => "checkpoint",
             Self::Data => "data",
         }
     }
+}
+
+/// Whether an object with these labels was made for `component`.
+pub fn is_of(labels: Option<&BTreeMap<String, String>>, component: Component) -> bool {
+    labels
+        .and_then(|labels| labels.get(COMPONENT))
+        .is_some_and(|found| found == component.as_str())
 }
 
 /// The labels of a child of `owner`.

@@ -19,6 +19,7 @@ pub mod leader;
 pub mod metrics;
 pub mod names;
 pub mod object;
+pub mod object_store;
 pub mod outbox;
 pub mod queue;
 pub mod reconcile;

@@ -54,6 +54,9 @@ pub fn trust(namespace: &str) -> String {
     format!("{namespace}-trust")
 }
 
+/// The file with the token that programs mount, for those that show no key.
+pub const TOKEN_FILE: &str = "/var/run/weft/token/token";
+
 /// The folder at which programs mount [`trust`].
 pub fn trust_folder(namespace: &str) -> String {
     format!("/var/run/weft/{namespace}")
@@ -74,7 +77,7 @@ pub fn hub_connection(hub: &str) -> String {
     entity_connection("hub", hub)
 }
 
-/// The Service of the door for checkpoints; certificates cover its name from the start.
+/// The Service of the door for checkpoints.
 pub fn blob(namespace: &str) -> String {
     format!("{namespace}-blob")
 }
@@ -87,6 +90,11 @@ pub fn host(namespace: &str, kubernetes_namespace: &str) -> String {
 /// Where the Namespace's HTTPS door is, for pods of the whole cluster.
 pub fn endpoint(namespace: &str, kubernetes_namespace: &str) -> String {
     format!("https://{}", host(namespace, kubernetes_namespace))
+}
+
+/// Where the door for checkpoints is, for pods of the whole cluster.
+pub fn blob_endpoint(namespace: &str, kubernetes_namespace: &str) -> String {
+    endpoint(&blob(namespace), kubernetes_namespace)
 }
 
 /// `KIND.NAME-connection`. A resource with `azureName` may have a name of any length; where it does not fit, its end
@@ -132,7 +140,7 @@ mod tests {
             // Service names are the strictest; the pod's name is a label value and a host name; the revision of a
             // StatefulSet adds a hash of up to ten characters, as a label value.
             for name in [main(&name), pod(&name), report(&name), claim(&name, &uid), ca(&name), blob(&name),
-                connection(&name), trust(&name), config::objects::shard(&name, 15),
+                connection(&name), trust(&name), config::objects::shard(&name, 15), config::objects::checkpoints(&name, 15),
                 config::objects::head(&name), config::objects::secrets(&name), format!("{name}-0123456789")]
             {
                 prop_assert!(is_dns_label(&name), "{}", name);

@@ -11,6 +11,7 @@ mod dispatch;
 mod entity_secrets;
 mod findings;
 mod lead;
+mod letters;
 mod plane;
 mod snapshot;
 mod statuses;
@@ -39,6 +40,7 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::queue::Outcome;
+use letters::Stores;
 use plane::{Affair, Plane};
 use snapshot::{Snapshot, Surroundings};
 
@@ -234,7 +236,10 @@ impl Reconciler {
             return (uid, affair, Ok(false));
         }
         let living = seen.living();
+        let secrets = around.secrets.as_ref().and_then(|secret| secret.whole());
+        let letters = Stores::of(configuration, &self.caches, secrets);
         let inputs = decide::Inputs {
+            letters: &letters,
             settings: &self.settings,
             namespace,
             around: &around,

@@ -13,6 +13,9 @@ mod service;
 mod shape;
 mod stateful_set;
 
+use std::collections::BTreeSet;
+
+use config::objects;
 use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 
 use crate::labels::Component;
@@ -33,6 +36,8 @@ pub struct Parts<'a> {
     pub shape: &'a Shape,
     /// What the user says about the Service.
     pub exposure: &'a Exposure,
+    /// Ports, beside those of DNS and the API server, at which it talks to others.
+    pub outside: &'a BTreeSet<u16>,
     /// The pod template, and the version in it.
     pub template: &'a release::Decision,
     /// The claim of the volume, where there is one.
@@ -42,18 +47,20 @@ pub struct Parts<'a> {
 /// The objects, in the order in which they are to be applied: what a pod needs comes before the pod.
 pub fn build(parts: &Parts<'_>) -> Vec<Prepared> {
     let owner = parts.owner;
-    let mut objects = vec![
+    let mut all = vec![
         service_account(owner),
         rbac::role(owner),
         rbac::role_binding(owner),
         report(owner),
         service::build(owner, parts.shape, parts.exposure),
-        network_policy::build(owner, parts.shape),
+        service::blob(owner),
+        network_policy::build(owner, parts.shape, parts.outside),
         pod_disruption_budget::build(owner),
     ];
-    objects.extend(parts.claim.map(|claim| claim.prepared.clone()));
-    objects.push(stateful_set::build(owner, parts.shape, parts.template));
-    objects
+    all.extend((0..objects::CHECKPOINT_PAGES).map(|index| checkpoints(owner, index)));
+    all.extend(parts.claim.map(|claim| claim.prepared.clone()));
+    all.push(stateful_set::build(owner, parts.shape, parts.template));
+    all
 }
 
 fn service_account(owner: &Owner) -> Prepared {
@@ -68,6 +75,15 @@ fn service_account(owner: &Owner) -> Prepared {
 fn report(owner: &Owner) -> Prepared {
     Prepared::new(&ConfigMap {
         metadata: owner.child(names::report(&owner.name), Component::Configuration),
+        ..ConfigMap::default()
+    })
+}
+
+/// One of the ConfigMaps in which the pod keeps a copy of its positions, without content: that is the pod's alone, and
+/// what is applied here says nothing about it.
+fn checkpoints(owner: &Owner, index: usize) -> Prepared {
+    Prepared::new(&ConfigMap {
+        metadata: owner.child(objects::checkpoints(&owner.name, index), Component::Checkpoint),
         ..ConfigMap::default()
     })
 }

@@ -41,7 +41,12 @@ pub(crate) fn call(arguments: &[&str]) -> String {
 
 /// The chart's manifests with these settings (`KEY=VALUE`).
 pub(crate) fn render(settings: &[&str]) -> String {
-    call(&command("template", settings))
+    render_with(settings, &[])
+}
+
+/// [`render`] with further arguments, such as what the API server can do.
+pub(crate) fn render_with(settings: &[&str], further: &[&str]) -> String {
+    call(&[&command("template", settings)[..], further].concat())
 }
 
 /// [`render`], parsed.

@@ -13,8 +13,9 @@ const NAMESPACED: [&str; 3] = [
 ];
 
 /// Every value that is empty by default.
-const EVERYTHING: [&str; 14] = [
+const EVERYTHING: [&str; 15] = [
     "crds.enabled=false",
+    r#"connect={"enabled":"always"}"#,
     "replicas=2",
     r#"image.operator={"repository":"registry.example.com/weft-operator","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","pullPolicy":"Always"}"#,
     r#"image.sidecar={"repository":"registry.example.com:5000/weft-sidecar","tag":"0.2.0-rc.1"}"#,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::files::read;
 use crate::helm;
@@ -12,7 +12,12 @@ const NAMESPACED: &str = r#"scope="namespaced""#;
 
 #[test]
 fn every_rule_has_its_reason_beside_it() {
-    for file in ["_rules.tpl", "rbac-lease.yaml", "user-roles.yaml"] {
+    for file in [
+        "_rules.tpl",
+        "_data-roles.tpl",
+        "rbac-lease.yaml",
+        "user-roles.yaml",
+    ] {
         let template = read(&format!("charts/weft/templates/{file}"));
         let lines: Vec<_> = template.lines().map(str::trim).collect();
         let rules = lines
@@ -143,12 +148,108 @@ fn users_get_their_rights_through_the_roles_of_the_cluster() {
         aggregated("weft-edit"),
         ["admin", "edit"].map(str::to_owned).into()
     );
+    assert_eq!(aggregated("weft-admin"), ["admin".to_owned()].into());
     let without = helm::objects(&["userRoles.aggregate=false"]);
-    assert!(
-        without
+    for name in ["weft-edit", "weft-admin"] {
+        assert!(without.iter().all(|object| object["metadata"]["name"] != name));
+    }
+}
+
+/// The names of Azure's built-in roles, with what each allows here.
+const DATA_ROLES: [(&str, &[&str], &[&str]); 8] = [
+    (
+        "azure-event-hubs-data-owner",
+        &["hubs"],
+        &["send", "receive", "manage"],
+    ),
+    ("azure-event-hubs-data-sender", &["hubs"], &["send"]),
+    ("azure-event-hubs-data-receiver", &["hubs"], &["receive"]),
+    ("eventgrid-data-sender", &["topics"], &["send"]),
+    (
+        "eventgrid-data-receiver",
+        &["topics", "eventsubscriptions"],
+        &["receive"],
+    ),
+    (
+        "eventgrid-data-contributor",
+        &["topics", "eventsubscriptions"],
+        &["send", "receive", "manage"],
+    ),
+    (
+        "storage-blob-data-contributor",
+        &["eventnamespaces/checkpoints"],
+        &["send", "receive", "manage"],
+    ),
+    (
+        "storage-blob-data-reader",
+        &["eventnamespaces/checkpoints"],
+        &["receive"],
+    ),
+];
+
+#[test]
+fn tokens_get_their_rights_through_roles_with_azures_names() {
+    let objects = helm::objects(&[]);
+    for (name, resources, verbs) in DATA_ROLES {
+        let rules = &named(&objects, "ClusterRole", name)["rules"];
+        let expected = json!([{"apiGroups": ["weft.dev"], "resources": resources, "verbs": verbs}]);
+        assert_eq!(*rules, expected, "{name}");
+    }
+    let objects = helm::objects(&[NAMESPACED, r#"watchNamespaces=["shop","store"]"#]);
+    for (name, ..) in DATA_ROLES {
+        let of_name = objects.iter().filter(|object| object["metadata"]["name"] == name);
+        let places: Vec<_> = of_name.map(|role| text(role, "/metadata/namespace")).collect();
+        assert_eq!(places, ["shop", "store"], "{name}");
+    }
+    let without = helm::objects(&["userRoles.data=false"]);
+    let is_one = |object: &Value| {
+        DATA_ROLES
             .iter()
-            .all(|object| object["metadata"]["name"] != "weft-edit")
-    );
+            .any(|(name, ..)| object["metadata"]["name"] == *name)
+    };
+    assert!(!without.iter().any(is_one));
+}
+
+#[test]
+fn whoever_administers_a_namespace_holds_what_the_roles_for_tokens_give() {
+    let objects = helm::objects(&[]);
+    let rule = &named(&objects, "ClusterRole", "weft-admin")["rules"][0];
+    let held = |list: &str| rule[list].as_array().unwrap().clone();
+    for (name, resources, verbs) in DATA_ROLES {
+        assert!(
+            resources
+                .iter()
+                .all(|one| held("resources").contains(&json!(one))),
+            "{name}"
+        );
+        assert!(
+            verbs.iter().all(|one| held("verbs").contains(&json!(one))),
+            "{name}"
+        );
+    }
+}
+
+/// Kubernetes refuses a Role that gives more than its maker holds.
+#[test]
+fn the_operator_holds_what_it_gives_to_a_broker() {
+    let operator = helm::objects(&[]);
+    let held = named(&operator, "ClusterRole", "weft-operator")["rules"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let golden: Vec<Value> = serde_json::from_str(&read("operator/tests/golden/default.json")).unwrap();
+    let role = named(&golden, "Role", "shop");
+    let words = |rule: &Value, list: &str| rule[list].as_array().unwrap().clone();
+    for given in role["rules"].as_array().unwrap() {
+        for verb in words(given, "verbs") {
+            let covers = |held: &Value| {
+                words(held, "apiGroups") == words(given, "apiGroups")
+                    && words(held, "resources") == words(given, "resources")
+                    && words(held, "verbs").contains(&verb)
+            };
+            assert!(held.iter().any(covers), "{verb} in {given}");
+        }
+    }
 }
 
 fn named<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {

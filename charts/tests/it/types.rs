@@ -1,6 +1,7 @@
 //! Kubernetes' own types as a judge: an object that reads and writes without a difference has no field that Kubernetes
 //! does not know, and none of a wrong type.
 
+use k8s_openapi::api::admissionregistration::v1::{MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -20,6 +21,12 @@ pub(crate) fn check(object: &Value) {
         ("rbac.authorization.k8s.io/v1", "Role") => same::<Role>(object),
         ("rbac.authorization.k8s.io/v1", "RoleBinding") => same::<RoleBinding>(object),
         ("apiextensions.k8s.io/v1", "CustomResourceDefinition") => same::<CustomResourceDefinition>(object),
+        ("admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy") => {
+            same::<MutatingAdmissionPolicy>(object)
+        }
+        ("admissionregistration.k8s.io/v1", "MutatingAdmissionPolicyBinding") => {
+            same::<MutatingAdmissionPolicyBinding>(object)
+        }
         // The Prometheus operator's.
         ("monitoring.coreos.com/v1", "PodMonitor") => {}
         (version, kind) => panic!("nobody expects a {kind} of {version}"),

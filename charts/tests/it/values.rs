@@ -28,6 +28,7 @@ fn the_schema_knows_exactly_the_values_that_there_are() {
         "crds",
         "log",
         "userRoles",
+        "connect",
         "podMonitor",
         "serviceAccount",
         "image",

@@ -36,3 +36,31 @@ app.kubernetes.io/part-of: weft
 {{- define "weft.watchNamespaces" -}}
 {{ .Values.watchNamespaces | default (list .Release.Namespace) | uniq | join "," }}
 {{- end }}
+
+{{/* Name of what connects pods with the label weft.dev/connect; cluster-wide, so a release each. */}}
+{{- define "weft.connectPolicy" -}}
+{{ printf "%s-connect" .Release.Name }}
+{{- end }}
+
+{{/*
+What every container of a list (`containers`, `initContainers`) gets, in CEL. The policy may be evaluated again after
+others have changed the pod, so it must not put a second time what is there.
+*/}}
+{{- define "weft.connectContainers" -}}
+{{ . }}: (has(object.spec.{{ . }}) ? object.spec.{{ . }} : []).map(c, Object.spec.{{ . }}{
+  name: c.name,
+  env: variables.settings.filter(s,
+    !has(c.env) || !c.env.exists(e, e.name == s[0]) ||
+    (s[0] in variables.joined && c.env.exists(e, e.name == s[0] && has(e.value) && !e.value.contains(s[1])))
+  ).map(s, Object.spec.{{ . }}.env{
+    name: s[0],
+    value: has(c.env) && c.env.exists(e, e.name == s[0])
+      ? s[1] + variables.joined[s[0]] + c.env.filter(e, e.name == s[0])[0].value
+      : s[1]
+  }),
+  volumeMounts: [
+    Object.spec.{{ . }}.volumeMounts{name: 'weft-trust', mountPath: variables.trust, readOnly: true},
+    Object.spec.{{ . }}.volumeMounts{name: 'weft-token', mountPath: '/var/run/weft/token', readOnly: true}
+  ]
+})
+{{- end }}

@@ -2,8 +2,8 @@
 What the operator may do in a Kubernetes namespace that it looks after. Whoever adds a rule says what it is for; a test
 refuses one without a reason.
 
-It may create Roles without the right to escalate: what it gives to a broker (to read and patch single, named ConfigMaps
-and to read a single Secret) it holds itself.
+It may create Roles without the right to escalate: what it gives to a broker (to read and patch single, named ConfigMaps,
+to read a single Secret, and to ask what the bearer of a token may do) it holds itself.
 */}}
 {{- define "weft.rules" -}}
 # What users declare: read and followed, never written.
@@ -14,8 +14,8 @@ and to read a single Secret) it holds itself.
 - apiGroups: [weft.dev]
   resources: [eventnamespaces/status, topics/status, eventsubscriptions/status, hubs/status]
   verbs: [patch]
-# Configuration and report of each broker, and the certificates that programs trust. Only those with the operator's
-# label are followed; RBAC cannot say that.
+# Configuration and report of each broker, its copy of positions, and the certificates that programs trust. Only those
+# with the operator's label are followed; RBAC cannot say that.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create, patch, delete]
@@ -24,7 +24,7 @@ and to read a single Secret) it holds itself.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create, patch, delete]
-# The one address of each Namespace.
+# The two addresses of each Namespace: of its endpoint, and of its checkpoints.
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch, delete]
@@ -52,7 +52,12 @@ and to read a single Secret) it holds itself.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch, delete]
-# What each broker may read and report: its own objects, named one by one.
+# Never used by the operator, and held only because it gives it to each broker: to ask whether the bearer of a token may
+# send, receive or manage in the broker's own namespace. Nothing is kept of a question.
+- apiGroups: [authorization.k8s.io]
+  resources: [localsubjectaccessreviews]
+  verbs: [create]
+# What each broker may read, report and ask: its own objects, named one by one.
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [roles, rolebindings]
   verbs: [get, list, watch, create, patch, delete]

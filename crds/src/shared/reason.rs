@@ -143,6 +143,17 @@ words! {
     }
 }
 
+words! {
+    /// Every reason of the condition `DataLost`, which only a Namespace has.
+    pub enum DataLostReason {
+        /// The log has what it was given. `DataLost` is `False`.
+        NothingLost,
+        /// The pod found its disk empty although the Namespace had a log before. Events are gone; positions were restored
+        /// from their copy.
+        DiskWasEmpty,
+    }
+}
+
 /// The word is no reason of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownReason;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::rules::{self, validations};
 use crate::schema::plain;
 use crate::shared::{FiltersConfiguration, Reference, Status};
+use crate::v1alpha1::SecretReference;
 
 /// A subscription to a Topic: it receives its own copy of every event that passes its filters.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -72,12 +73,38 @@ pub struct Queue {
     pub event_time_to_live: Option<String>,
 }
 
-/// Where dead letters go.
+/// Where dead letters go: exactly one of the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
+#[schemars(extend("x-kubernetes-validations" = validations(&[rules::ONE_DEAD_LETTER])))]
 pub struct DeadLetter {
     /// A Topic in the same Namespace as the subscription's own, and not that one. Immutable; to use another topic,
     /// apply the subscription without `deadLetter` first.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-validations" = validations(&[rules::DEAD_LETTER_TOPIC_IMMUTABLE])))]
-    pub topic_ref: Reference,
+    pub topic_ref: Option<Reference>,
+    /// An object store, to which they are written as JSON files, several in one. It may be exchanged at any time; what
+    /// waits goes to the new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_store: Option<ObjectStoreDeadLetter>,
+}
+
+/// A place in an object store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
+pub struct ObjectStoreDeadLetter {
+    /// Bucket or container, and a path in it: `s3://bucket/path`, `gs://bucket/path`, `az://container/path` (or
+    /// `azure:`). Files are `NAMESPACE/TOPIC/SUBSCRIPTION/YEAR/MONTH/DAY/HOUR/GUID.json` below it. In local mode, and
+    /// nowhere else, `file:///path` is a folder.
+    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(extend("x-kubernetes-validations" = validations(&[rules::OBJECT_STORE_URL])))]
+    pub url: String,
+    /// A Secret with the credentials and whatever else the store needs to be told, such as `aws_access_key_id`,
+    /// `aws_secret_access_key`, `aws_region`, `aws_endpoint`, `azure_storage_account_name`, `azure_storage_account_key`,
+    /// `google_service_account_key`. What the pod's surroundings provide if absent. Has no meaning in local mode, where
+    /// the environment of `weft dev` says it, under the same names in upper case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretReference>,
 }

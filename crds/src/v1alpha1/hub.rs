@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::rules::{self, validations};
 use crate::schema::plain;
-use crate::shared::{Reference, Status};
+use crate::shared::Reference;
+
+mod status;
+
+pub use status::{ConsumerGroupStatus, HubStatus, PartitionStatus};
 
 /// An event hub in a Namespace: producers send events to its partitions, each consumer group reads all of them at its
 /// own pace.
@@ -17,13 +21,14 @@ use crate::shared::{Reference, Status};
     shortname = "evhub",
     category = "weft",
     namespaced,
-    status = "Status",
+    status = "HubStatus",
     derive = "PartialEq",
     derive = "Default",
     doc = "An event hub in a Namespace: producers send events to its partitions, each consumer group reads all of them at its own pace.",
     validation = rules::NAME_RESERVED,
     printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.namespaceRef.name"),
     printcolumn(name = "Azure name", type_ = "string", json_path = ".spec.azureName", priority = 1),
+    printcolumn(name = "Lag", type_ = "integer", json_path = ".status.lag"),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")

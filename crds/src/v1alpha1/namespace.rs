@@ -6,12 +6,16 @@ use crate::rules::{self, validations};
 use crate::schema::plain;
 use crate::shared::AuthorizationRule;
 
+mod checkpoint;
+mod identity;
 mod pod_template;
 mod service;
 mod status;
 mod storage;
 mod tls;
 
+pub use checkpoint::{Checkpoint, ConfigMapCheckpoint, ObjectStoreCheckpoint};
+pub use identity::{Identity, Issuer};
 pub use pod_template::{ImagePullSecret, Opaque, PodMetadata, PodSpec, PodTemplate, Resources};
 pub use service::{Service, ServiceType};
 pub use status::NamespaceStatus;
@@ -64,6 +68,18 @@ pub struct NamespaceSpec {
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     #[schemars(extend("x-kubernetes-validations" = validations(&[rules::AUTHORIZATION_RULES_UNIQUE])))]
     pub authorization_rules: Option<Vec<AuthorizationRule>>,
+    /// `true`: nothing that is made from an access key is accepted at any door, only bearer tokens. Connection Secrets
+    /// then hold no keys. `false` if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable_local_auth: Option<bool>,
+    /// Whose bearer tokens are accepted beside those of the cluster's own ServiceAccounts. In local mode there are only
+    /// the tokens that `weft dev` makes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// Where a copy of positions lies (checkpoints of consumers, sequence numbers, never events), from which a pod goes
+    /// on that finds its disk empty. In ConfigMaps if absent. A change takes effect when the pod restarts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
     /// What happens to the events of a Topic, EventSubscription or Hub that is deleted: `Delete` removes them after
     /// `deletionGracePeriod`, `Retain` keeps them until someone runs `weft data purge`. `Delete` if absent.
     /// Clients are refused at once in either case, and a new resource of the same name starts empty.

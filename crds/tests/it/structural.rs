@@ -227,6 +227,8 @@ fn references_and_names_for_clients_are_immutable() {
         let at = format!("/properties/spec/properties/{parent}");
         assert!(rules_at(kind, &at).contains(rules::REFERENCE_IMMUTABLE.expression));
     }
+    let at = "/properties/spec/properties/deadLetter";
+    assert!(rules_at(Kind::EventSubscription, at).contains(rules::ONE_DEAD_LETTER.expression));
     let at = "/properties/spec/properties/deadLetter/properties/topicRef";
     assert!(rules_at(Kind::EventSubscription, at).contains(rules::DEAD_LETTER_TOPIC_IMMUTABLE.expression));
 }

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, PodSpec, PodStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::store::Versioned;
 use super::version_of;
+use crate::labels::{self, Component};
 use crate::object::{ChildKind, Prepared};
 
 /// Values of ConfigMaps longer than this are kept as a digest: bundles of certificates are only ever compared.
@@ -62,8 +64,11 @@ fn keep_container(container: Container) -> Container {
 }
 
 impl Child<ConfigMap> {
-    /// Keeps a ConfigMap with digests in the place of its long values.
+    /// Keeps a ConfigMap with digests in the place of its long values, and nothing of a broker's copy of positions.
     pub fn keep_config_map(mut object: ConfigMap) -> Self {
+        if labels::is_of(object.metadata.labels.as_ref(), Component::Checkpoint) {
+            (object.data, object.binary_data) = (None, None);
+        }
         for (key, value) in object.data.iter_mut().flatten() {
             if value.len() > LONGEST_KEPT && !READ.contains(&key.as_str()) {
                 *value = shortened(value.as_bytes());
@@ -106,11 +111,58 @@ impl<K: Resource> Versioned for Child<K> {
     fn version(&self) -> u64 {
         self.version
     }
+
+    /// A broker writes its copy of positions as often as every ten seconds, and nothing follows from it.
+    fn is_news_after(&self, earlier: &Self) -> bool {
+        let (now, before) = (self.object.meta(), earlier.object.meta());
+        let facts = |meta: &ObjectMeta| {
+            let (labels, annotations) = (meta.labels.clone(), meta.annotations.clone());
+            (
+                labels,
+                annotations,
+                meta.owner_references.clone(),
+                meta.deletion_timestamp.clone(),
+            )
+        };
+        !labels::is_of(now.labels.as_ref(), Component::Checkpoint) || facts(now) != facts(before)
+    }
 }
 
 impl<K: Resource<DynamicType = ()>> fmt::Debug for Child<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let namespace = self.object.namespace().unwrap_or_default();
         write!(f, "{} {namespace}/{}", K::kind(&()), self.object.name_any())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::store::{Change, Key, Store};
+    use super::*;
+
+    fn config_map(component: &str, version: u64, page: &str, label: &str) -> Child<ConfigMap> {
+        let object = json!({
+            "metadata": {
+                "name": "shop-checkpoints-00", "namespace": "apps", "uid": "u", "resourceVersion": version.to_string(),
+                "labels": {"app.kubernetes.io/component": component, "team": label},
+            },
+            "binaryData": {"page.json.gz": page},
+        });
+        Child::keep_config_map(serde_json::from_value(object).unwrap())
+    }
+
+    #[test]
+    fn what_a_broker_writes_into_its_copy_is_nobodys_news() {
+        let key = || Key::new("apps", "shop-checkpoints-00");
+        for (component, expected) in [("checkpoint", Change::Nothing), ("configuration", Change::News)] {
+            let store = Store::default();
+            store.put(key(), config_map(component, 7, "AAAA", "a"));
+            assert_eq!(store.put(key(), config_map(component, 8, "BBBB", "a")), expected);
+            assert_eq!(store.get("apps", "shop-checkpoints-00").unwrap().version(), 8);
+            let relabelled = config_map(component, 9, "BBBB", "b");
+            assert_eq!(store.put(key(), relabelled), Change::News);
+        }
     }
 }

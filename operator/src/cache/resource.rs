@@ -5,13 +5,14 @@
 
 use config::Digest;
 use crds::shared::Status;
-use crds::v1alpha1::{EventSubscription, Hub, Namespace, NamespaceStatus, Topic};
+use crds::v1alpha1::{EventSubscription, Hub, HubStatus, Namespace, NamespaceStatus, Topic};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 
 use super::store::Versioned;
 use super::version_of;
+use crate::status::Lags;
 
 /// One of our kinds: what its status consists of.
 pub trait WeftKind: kube::Resource<DynamicType = ()> {
@@ -47,7 +48,19 @@ macro_rules! child_kinds {
     };
 }
 
-child_kinds!(Topic, EventSubscription, Hub);
+child_kinds!(Topic, EventSubscription);
+
+impl WeftKind for Hub {
+    const KIND: crds::Kind = crds::Kind::Hub;
+
+    fn take_status(&mut self) -> SeenStatus {
+        let status = self.status.take().unwrap_or_default();
+        SeenStatus {
+            lags: Lags::in_status(&status).fingerprint(),
+            ..SeenStatus::new(status.observed_generation, None, &status.conditions)
+        }
+    }
+}
 
 /// A cached object of one of our kinds.
 #[derive(Clone, Debug)]
@@ -109,6 +122,8 @@ pub struct SeenStatus {
     pub observed_generation: Option<i64>,
     /// Fingerprint of `status.endpoint`.
     pub endpoint: Option<u64>,
+    /// Fingerprint of what is said of consumers; `None` if nothing is.
+    pub lags: Option<u64>,
     /// Every condition, in the order in which they stand.
     pub conditions: Box<[SeenCondition]>,
 }
@@ -133,6 +148,7 @@ impl SeenStatus {
         Self {
             observed_generation,
             endpoint: endpoint.map(|text| fingerprint(&[text])),
+            lags: None,
             conditions: conditions.iter().map(SeenCondition::of).collect(),
         }
     }
@@ -147,7 +163,10 @@ impl SeenStatus {
             endpoint,
             conditions,
         } = NamespaceStatus::deserialize(status)?;
-        Ok(Self::new(observed_generation, endpoint.as_deref(), &conditions))
+        Ok(Self {
+            lags: Lags::in_status(&HubStatus::deserialize(status)?).fingerprint(),
+            ..Self::new(observed_generation, endpoint.as_deref(), &conditions)
+        })
     }
 
     /// The condition of that type.

@@ -12,6 +12,11 @@ pub trait Versioned {
     fn uid(&self) -> &str;
     /// `metadata.resourceVersion` as a number, which is how Kubernetes compares them.
     fn version(&self) -> u64;
+    /// Whether somebody has to look at this object although an `earlier` version of it was known. What differs may be
+    /// none of our business.
+    fn is_news_after(&self, _earlier: &Self) -> bool {
+        true
+    }
 }
 
 /// How many deletions are remembered, so that the answer to an older write does not bring an object back to life.
@@ -138,6 +143,7 @@ impl<T: Versioned> Store<T> {
         if known.is_some_and(|known| known.uid() == object.uid() && known.version() >= object.version()) {
             return Change::Nothing;
         }
+        let is_news = known.is_none_or(|known| known.uid() != object.uid() || object.is_news_after(known));
         let has_left =
             |(uid, version): &(Box<str>, u64)| **uid == *object.uid() && *version >= object.version();
         if inner.deleted.iter().any(has_left) {
@@ -147,7 +153,7 @@ impl<T: Versioned> Store<T> {
         if objects.insert(key.name, Arc::new(object)).is_none() {
             inner.count += 1;
         }
-        Change::News
+        if is_news { Change::News } else { Change::Nothing }
     }
 
     /// Forgets an object that is deleted, or no longer selected, as of a version. One that is selected again later

@@ -184,10 +184,13 @@ impl<'a> Offer<'a> {
                 "the certificate of the Secret {name} has expired; renew it"
             ));
         }
-        let host = names::host(&owner.name, &owner.kubernetes_namespace);
         let advice = "programs in the cluster are given that name; add it to the certificate";
-        (!facts.covers(&host))
-            .then(|| format!("the certificate of the Secret {name} does not cover {host}; {advice}"))
+        let hosts = [owner.name.clone(), names::blob(&owner.name)];
+        let hosts = hosts.map(|host| names::host(&host, &owner.kubernetes_namespace));
+        let missing = hosts.into_iter().find(|host| !facts.covers(host))?;
+        Some(format!(
+            "the certificate of the Secret {name} does not cover {missing}; {advice}"
+        ))
     }
 }
 

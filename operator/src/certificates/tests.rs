@@ -72,6 +72,8 @@ impl World {
             rules: &[],
             rotate: None,
             serving: &decision.serving,
+            object_store: &BTreeMap::new(),
+            dead_letter_stores: &BTreeMap::new(),
             certificate_rotated: decision.certificate_rotated.as_deref(),
             seen_revision: 0,
         };
@@ -255,6 +257,8 @@ fn without_authorities_of_its_own_the_public_roots_vouch_for_it() {
 fn a_certificate_that_programs_will_not_accept_is_served_with_a_word_of_warning() {
     let notice = take(&offer(&["events.example.com"])).unwrap().notice.unwrap();
     assert!(notice.contains("shop.apps.svc"), "{notice}");
+    let notice = take(&offer(&["shop.apps.svc"])).unwrap().notice.unwrap();
+    assert!(notice.contains("shop-blob.apps.svc"), "{notice}");
     let late = from_secret(
         &owner(),
         "front-door",

@@ -127,6 +127,9 @@ mod tests {
             deletion_policy: DeletionPolicy::Delete,
             deletion_grace_seconds: 0,
             authorization_rules: Vec::new(),
+            disable_local_auth: false,
+            issuers: Vec::new(),
+            checkpoint: config::Checkpoint::ConfigMap,
         }
     }
 

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+static NO_STORE: BTreeMap<String, String> = BTreeMap::new();
+static NO_STORES: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
 const ROOT: &str = "RootManageSharedAccessKey";
 
 fn owner() -> Owner {
@@ -42,6 +44,8 @@ fn wanted<'a>(rules: &'a [AuthorizationRule], rotate: Option<&'a str>, serving: 
         rules,
         rotate,
         serving,
+        object_store: &NO_STORE,
+        dead_letter_stores: &NO_STORES,
         certificate_rotated: None,
         seen_revision: 0,
     }
@@ -218,4 +222,24 @@ proptest! {
             last = Some(decision);
         }
     }
+}
+
+#[test]
+fn other_credentials_of_object_stores_are_a_new_revision_with_the_same_keys() {
+    let (rules, serving) = (rules(&[ROOT]), serving("a"));
+    let (first, secret) = step(None, &wanted(&rules, None, &serving));
+    let store = BTreeMap::from([("aws_access_key_id".to_owned(), "id".to_owned())]);
+    let stores = BTreeMap::from([("billing".to_owned(), store.clone())]);
+    let with_store = Wanted {
+        object_store: &store,
+        dead_letter_stores: &stores,
+        ..wanted(&rules, None, &serving)
+    };
+    let (second, secret) = step(Some(&secret), &with_store);
+    assert_eq!((second.revision, second.changed), (2, true));
+    assert_eq!(second.secrets.rules, first.secrets.rules);
+    assert_eq!(second.secrets.object_store, store);
+    assert_eq!(second.secrets.dead_letter_stores, stores);
+    let (third, _) = step(Some(&secret), &with_store);
+    assert_eq!((third.revision, third.changed), (2, false));
 }

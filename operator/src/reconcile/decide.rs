@@ -1,14 +1,17 @@
 //! What one Namespace's objects have to be. Pure.
 
-use config::Digest;
+use std::collections::BTreeMap;
+
+use config::{Checkpoint, Digest};
 use crds::annotation as asked;
 use crds::shared::Reason;
-use crds::v1alpha1::{Namespace, UpgradePolicy};
+use crds::v1alpha1::{Namespace, SecretReference, UpgradePolicy};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use k8s_openapi::jiff::Timestamp;
 use plan::manifest::Violation;
 use plan::{Configuration, Finding};
 
+use super::letters::Stores;
 use super::snapshot::Surroundings;
 use crate::annotations;
 use crate::apply::Assume;
@@ -16,6 +19,7 @@ use crate::certificates::{self, OfferError};
 use crate::connection;
 use crate::keys;
 use crate::object::{Owner, Prepared};
+use crate::object_store;
 use crate::release::{self, Release, Template, UpgradeAvailable};
 use crate::resources::{self, Exposure, Parts, PodVolume, Shape};
 use crate::volumes::{self, Choice, Claim};
@@ -38,6 +42,8 @@ pub(super) struct Inputs<'a> {
     pub(super) claims: &'a [&'a PersistentVolumeClaim],
     /// Whether a Namespace with that uid exists.
     pub(super) is_living: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Where its subscriptions send their dead letters.
+    pub(super) letters: &'a Stores,
     pub(super) now: Timestamp,
 }
 
@@ -65,8 +71,8 @@ pub(super) struct Decided {
     pub(super) assume_of_set: Assume,
     /// The revision of the Secret that the pod has to use.
     pub(super) secrets_revision: u64,
-    /// The access key that programs are given.
-    pub(super) key: String,
+    /// The access key that programs are given, if they are given one.
+    pub(super) key: Option<String>,
     /// When something has to be renewed.
     pub(super) next_renewal: Option<Timestamp>,
     /// What waits for approval.
@@ -102,10 +108,13 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
     let owner = &around.owner;
     let choice = choose(inputs)?;
     let certificates = certificates(inputs)?;
+    let object_store = object_store(inputs, configuration)?;
     let wanted = keys::Wanted {
         rules: &configuration.settings.authorization_rules,
         rotate: annotations::get(&namespace.metadata, asked::ROTATE_KEYS),
         serving: &certificates.serving,
+        object_store: &object_store,
+        dead_letter_stores: &inputs.letters.told(),
         certificate_rotated: certificates.certificate_rotated.as_deref(),
         seen_revision: around.report.as_ref().map_or(0, |report| report.secrets_revision),
     };
@@ -114,7 +123,8 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
         keys::Error::Damaged { .. } => Trouble::Blocked(error.to_string()),
         keys::Error::Randomness(_) => failed(error),
     })?;
-    let key = key_for_programs(around, &keys);
+    let takes_keys = !configuration.settings.disable_local_auth;
+    let key = takes_keys.then(|| key_for_programs(around, &keys));
     let claim = choice
         .as_ref()
         .map(|choice| claim(owner, choice, namespace, configuration));
@@ -130,13 +140,18 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
         owner,
         shape: &shape,
         exposure: &Exposure::of(&namespace.spec),
+        outside: &object_store::ports_outside(
+            &configuration.settings,
+            &object_store,
+            &inputs.letters.options(),
+        ),
         template: &template,
         claim: claim.as_ref(),
     });
     let stateful_set = parts.pop().ok_or_else(|| failed("there is no StatefulSet"))?;
     parts.push(connection::namespace(
         owner,
-        &credentials::Secret::new(key.as_str()),
+        key.as_ref().map(credentials::Secret::new).as_ref(),
     ));
     parts.push(connection::trust(owner, certificates.trust_pem.as_deref()));
     let rotated = Rotated {
@@ -151,7 +166,8 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
     let shortage = choice.as_ref().and_then(|choice| volumes::shortage(choice.live?));
     let notices = claim
         .iter()
-        .flat_map(|claim| claim.notices.iter().map(ToString::to_string));
+        .flat_map(|claim| claim.notices.iter().map(ToString::to_string))
+        .chain(inputs.letters.notices.iter().cloned());
     Ok(Decided {
         uid: owner.uid.clone(),
         secrets_revision: keys.revision,
@@ -237,6 +253,44 @@ fn certificates(inputs: &Inputs<'_>) -> Result<certificates::Decision, Trouble> 
         certificates::Error::Damaged { .. } => Trouble::Blocked(error.to_string()),
         certificates::Error::Create(_) => failed(error),
     })
+}
+
+/// The credentials of the object store that the Namespace keeps its copy in, if it says where they are.
+fn object_store(
+    inputs: &Inputs<'_>,
+    configuration: &Configuration,
+) -> Result<BTreeMap<String, String>, Trouble> {
+    let Checkpoint::ObjectStore { url } = &configuration.settings.checkpoint else {
+        return Ok(BTreeMap::new());
+    };
+    let owner = &inputs.around.owner;
+    if url.starts_with("file:") {
+        let rule = "a folder is a place for the copy of positions in local mode alone".to_owned();
+        let fix = "name a bucket, or leave out checkpoint for ConfigMaps";
+        return Err(finding(owner, Reason::Invalid, STORE_URL, rule, fix));
+    }
+    let Some(reference) = store_credentials(inputs.namespace) else {
+        return Ok(BTreeMap::new());
+    };
+    let offered = inputs.around.store_credentials.as_ref();
+    object_store::options(&reference.name, offered.map(|secret| &secret.object)).map_err(|error| {
+        let reason = match error {
+            object_store::Error::Missing { .. } => Reason::SecretNotFound,
+            _ => Reason::SecretNotUsable,
+        };
+        let fix = "offer a Secret with the store's options and the label weft.dev/usable: \"true\"";
+        finding(owner, reason, STORE_CREDENTIALS, error.to_string(), fix)
+    })
+}
+
+const STORE_URL: &str = "spec.checkpoint.objectStore.url";
+/// Where a Namespace names the Secret with the credentials of its object store.
+pub(super) const STORE_CREDENTIALS: &str = "spec.checkpoint.objectStore.credentialsSecretRef";
+
+/// The Secret with the credentials of the object store.
+pub(super) fn store_credentials(namespace: &Namespace) -> Option<&SecretReference> {
+    let store = namespace.spec.checkpoint.as_ref()?.object_store.as_ref()?;
+    store.credentials_secret_ref.as_ref()
 }
 
 fn claim(owner: &Owner, choice: &Choice<'_>, namespace: &Namespace, configuration: &Configuration) -> Claim {

@@ -72,8 +72,9 @@ impl Reconciler {
             let Some(owner) = namespace.and_then(|one| Owner::of(&one.object)) else {
                 continue;
             };
-            let (owner, key): (Arc<Owner>, Arc<str>) = (Arc::new(owner), decided.key.as_str().into());
-            let base = fingerprint(&[env!("CARGO_PKG_VERSION"), &owner.name, &owner.uid, &key]);
+            let (owner, key) = (Arc::new(owner), decided.key.as_deref().map(Arc::from));
+            let said = key.as_deref().unwrap_or_default();
+            let base = fingerprint(&[env!("CARGO_PKG_VERSION"), &owner.name, &owner.uid, said]);
             for entity in entities(configuration) {
                 self.hand_out(&plane.handed_out, &owner, &key, base, entity, &uids);
             }
@@ -85,7 +86,7 @@ impl Reconciler {
         &self,
         handed_out: &HandedOut,
         owner: &Arc<Owner>,
-        key: &Arc<str>,
+        key: &Option<Arc<str>>,
         base: u64,
         (name, clients): Listed<'_>,
         uids: &HashMap<(Kind, &str), &str>,
@@ -106,7 +107,7 @@ impl Reconciler {
             clients: clients.into(),
         };
         let (maker, key) = (owner.clone(), key.clone());
-        let make = move || entity.secret(&maker, &key);
+        let make = move || entity.secret(&maker, key.as_deref());
         let (caches, owner_, handed_out) = (self.caches.clone(), owner.clone(), handed_out.clone());
         let written = move || handed_out.note(id, version(&caches, &owner_, &secret), wanted);
         self.outbox.put(Job {
@@ -120,13 +121,13 @@ impl Reconciler {
 }
 
 impl Wanted {
-    fn secret(&self, owner: &Owner, key: &str) -> Prepared {
+    fn secret(&self, owner: &Owner, key: Option<&str>) -> Prepared {
         let entity = Entity {
             name: &self.name,
             uid: &self.uid,
             clients: self.clients.names(),
         };
-        connection::entity(owner, &entity, &credentials::Secret::new(key))
+        connection::entity(owner, &entity, key.map(credentials::Secret::new).as_ref())
     }
 }
 

@@ -1,14 +1,17 @@
-//! What makes a Namespace unacceptable and shows only in its surroundings: a Secret that it refers to.
+//! What makes a Namespace or an EventSubscription unacceptable and shows only in its surroundings: a Secret that it refers
+//! to.
 
 use std::time::Duration;
 
 use crds::shared::Reason;
-use crds::v1alpha1::Namespace;
+use crds::v1alpha1::{Namespace, SecretReference};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use plan::Finding;
 use plan::manifest::Violation;
 
+use super::decide::{STORE_CREDENTIALS, store_credentials};
+use super::letters;
 use super::plane::{Asked, Plane};
 use super::snapshot::Snapshot;
 use super::{Again, Now, Reconciler};
@@ -37,6 +40,7 @@ impl Reconciler {
                 .secret_not_offered(&one.object, &mut affair.asked, now)
                 .await?;
         }
+        plane.letters = letters::findings(seen, &self.caches);
         Ok(())
     }
 
@@ -45,22 +49,19 @@ impl Reconciler {
     async fn secret_not_offered(
         &self,
         namespace: &Namespace,
-        asked: &mut Option<Asked>,
+        asked: &mut Vec<Asked>,
         now: Now,
     ) -> Result<Option<Finding>, Failure> {
-        let reference = namespace
-            .spec
-            .tls
-            .as_ref()
-            .and_then(|tls| tls.secret_ref.as_ref());
-        let (Some(reference), Some(plane)) = (reference, namespace.metadata.namespace.as_deref()) else {
+        asked.retain(|asked| now.monotonic < asked.at + BELIEVED);
+        let Some(plane) = namespace.metadata.namespace.as_deref() else {
             return Ok(None);
         };
-        if self.caches.offered_secrets.get(plane, &reference.name).is_some() {
+        let missing = references(namespace)
+            .find(|(_, reference)| self.caches.offered_secrets.get(plane, &reference.name).is_none());
+        let Some((path, reference)) = missing else {
             return Ok(None);
-        }
-        let is_fresh = |asked: &&Asked| asked.name == reference.name && now.monotonic < asked.at + BELIEVED;
-        let found = match asked.as_ref().filter(is_fresh) {
+        };
+        let found = match asked.iter().find(|asked| asked.name == reference.name) {
             Some(asked) => asked.exists,
             None => {
                 let api: Api<Secret> = Api::namespaced(self.client.clone(), plane);
@@ -68,7 +69,7 @@ impl Reconciler {
                     .requests
                     .read("Secret", || api.get_metadata_opt(&reference.name))
                     .await?;
-                *asked = Some(Asked {
+                asked.push(Asked {
                     name: reference.name.clone(),
                     exists: found.is_some(),
                     at: now.monotonic,
@@ -92,7 +93,19 @@ impl Reconciler {
         Ok(Some(Finding {
             uid: namespace.metadata.uid.clone().unwrap_or_default(),
             reason,
-            violation: Violation::new("spec.tls.secretRef", rule, fix),
+            violation: Violation::new(path, rule, fix),
         }))
     }
+}
+
+/// The Secrets of others that a Namespace refers to, each with the field that does.
+fn references(namespace: &Namespace) -> impl Iterator<Item = (&'static str, &SecretReference)> {
+    let tls = namespace
+        .spec
+        .tls
+        .as_ref()
+        .and_then(|tls| tls.secret_ref.as_ref());
+    let certificate = tls.map(|reference| ("spec.tls.secretRef", reference));
+    let store = store_credentials(namespace).map(|reference| (STORE_CREDENTIALS, reference));
+    certificate.into_iter().chain(store)
 }

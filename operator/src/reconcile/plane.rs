@@ -13,17 +13,21 @@ use super::decide::{Decided, Trouble};
 use super::entity_secrets::HandedOut;
 use crate::configuration::Memory;
 use crate::release::UpgradeAvailable;
-use crate::status::{Obstacle, Patience};
+use crate::status::{Obstacle, Pace, Patience};
 
 /// One Kubernetes namespace.
 #[derive(Default)]
 pub(super) struct Plane {
     /// Makes plans cheap.
     pub(super) memo: Memo,
+    /// Why EventSubscriptions are not accepted, as only a look around them shows. Found anew with every reconcile.
+    pub(super) letters: Vec<Finding>,
     /// Of each Namespace, by uid.
     pub(super) affairs: HashMap<String, Affair>,
     /// Which objects wait, and since when.
     pub(super) patience: Patience,
+    /// When the lags of consumers may be written again.
+    pub(super) pace: Pace,
     /// Which connection Secrets of entities are known to be in effect.
     pub(super) handed_out: HandedOut,
 }
@@ -37,8 +41,8 @@ pub(super) struct Affair {
     pub(super) finding: Option<Finding>,
     /// A stranger's object is in the way, and when to try again: no watch tells when it is gone.
     pub(super) taken: Option<(Finding, Instant)>,
-    /// Whether a Secret that nobody offers existed when the API server was asked.
-    pub(super) asked: Option<Asked>,
+    /// Whether Secrets that nobody offers existed when the API server was asked.
+    pub(super) asked: Vec<Asked>,
     /// What is in the way.
     pub(super) obstacle: Option<Obstacle>,
     /// When to look again.
@@ -65,8 +69,8 @@ pub(super) struct Asked {
 pub(super) struct Outline {
     /// The revision of the Secret that the pod has to use.
     pub(super) secrets_revision: u64,
-    /// The access key that programs are given.
-    pub(super) key: String,
+    /// The access key that programs are given, if they are given one.
+    pub(super) key: Option<String>,
     /// The claim in use.
     pub(super) claim: Option<String>,
     /// What waits for approval.
@@ -86,7 +90,8 @@ impl Plane {
                 .or(affair.finding.as_ref())
                 .cloned()
         };
-        self.affairs.values().filter_map(of).collect()
+        let of_namespaces = self.affairs.values().filter_map(of);
+        of_namespaces.chain(self.letters.iter().cloned()).collect()
     }
 
     /// Forgets Namespaces that are gone.

@@ -80,6 +80,7 @@ pub(super) struct Surroundings {
     pub(super) secrets: Option<Arc<OurSecret>>,
     pub(super) connection: Option<Arc<OurSecret>>,
     pub(super) offered: Option<Arc<Child<Secret>>>,
+    pub(super) store_credentials: Option<Arc<Child<Secret>>>,
     pub(super) report: Option<PodReport>,
 }
 
@@ -99,6 +100,7 @@ impl Surroundings {
             .tls
             .as_ref()
             .and_then(|tls| tls.secret_ref.as_ref());
+        let store = super::decide::store_credentials(namespace);
         let stateful_set = caches.stateful_sets.get(plane, &names::main(name));
         Some(Self {
             stateful_set: stateful_set.filter(|one| is_owned_by(&one.object.metadata, &owner.uid)),
@@ -107,6 +109,7 @@ impl Surroundings {
             secrets: secret(&objects::secrets(name)),
             connection: secret(&names::connection(name)),
             offered: offered.and_then(|secret| caches.offered_secrets.get(plane, &secret.name)),
+            store_credentials: store.and_then(|secret| caches.offered_secrets.get(plane, &secret.name)),
             report: report(caches, &owner),
             owner,
         })

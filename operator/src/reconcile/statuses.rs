@@ -1,12 +1,14 @@
 //! What is said about every object of a Kubernetes namespace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use crds::Kind;
 use crds::shared::condition;
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use plan::{Decision, Plan};
 
+use super::letters;
 use super::plane::{Affair, Plane};
 use super::snapshot::{Snapshot, Surroundings};
 use super::{Again, Now, Reconciler};
@@ -16,12 +18,22 @@ use crate::names;
 use crate::outbox::{Content, Job};
 use crate::release;
 use crate::roll;
-use crate::status::{self, NamespaceView, Obstacle, Patience, Progress, Said, Upgrade, Verdict, View};
+use crate::status::{
+    self, Lags, NamespaceView, Obstacle, Pace, Patience, Progress, Said, Upgrade, Verdict, View,
+};
 
 /// One Namespace with what is known of its pod.
 struct Known<'a> {
     around: Surroundings,
     affair: &'a Affair,
+}
+
+/// What a status is to say.
+struct Saying<'a> {
+    said: &'a [Said],
+    endpoint: Option<&'a str>,
+    /// Of a Hub whose pod is known.
+    lags: Option<&'a Lags>,
 }
 
 impl Reconciler {
@@ -35,6 +47,7 @@ impl Reconciler {
         again: &mut Again,
     ) {
         let statuses = seen.statuses();
+        let with_store = letters::with_store(seen);
         let known = self.known(seen, &plane.affairs, planned);
         let views: HashMap<&str, View<'_>> =
             known.iter().map(|(name, known)| (*name, known.view())).collect();
@@ -47,8 +60,9 @@ impl Reconciler {
                     let known = known.get(decision.object.name.as_str());
                     self.namespace(seen, decision, before, known)
                 }
-                _ => entity(decision, before, &views),
+                _ => entity(decision, before, &views, &with_store),
             };
+            let lags = lags(decision, &views);
             if let Some(until) = waits
                 .then(|| wait(&mut plane.patience, decision, before, now))
                 .flatten()
@@ -56,9 +70,17 @@ impl Reconciler {
                 again.at(until);
                 continue;
             }
-            self.write(decision, &said, endpoint.as_deref(), before, now);
+            let saying = Saying {
+                said: &said,
+                endpoint: endpoint.as_deref(),
+                lags: lags.as_ref(),
+            };
+            if let Some(until) = self.write(decision, &saying, before, &mut plane.pace, now) {
+                again.at(until);
+            }
         }
         plane.patience.end_round();
+        plane.pace.end_round(now.monotonic);
     }
 
     fn known<'a>(
@@ -88,7 +110,12 @@ impl Reconciler {
         known: Option<&Known<'_>>,
     ) -> (Vec<Said>, Option<String>, bool) {
         let generation = decision.object.generation;
-        let view = known.map(|known| known.namespace_view(self, before, generation));
+        let needs = seen.namespace(&decision.object.uid);
+        let needs = needs.and_then(|one| status::needs_tokens(&one.object.spec));
+        let view = known.map(|known| NamespaceView {
+            needs_tokens: needs,
+            ..known.namespace_view(self, before, generation)
+        });
         let Some(view) = view.filter(|_| decision.accepted()) else {
             let view = NamespaceView::unknown();
             // What runs goes on running, and is where it was.
@@ -103,18 +130,25 @@ impl Reconciler {
         )
     }
 
+    /// Leaves a status that differs in the outbox; or says until when it can wait, because only lags differ.
     fn write(
         &self,
         decision: &Decision,
-        said: &[Said],
-        endpoint: Option<&str>,
+        saying: &Saying<'_>,
         before: &SeenStatus,
+        pace: &mut Pace,
         now: Now,
-    ) {
+    ) -> Option<Instant> {
         let object = &decision.object;
-        let Some(wanted) = status::wanted(said, endpoint, object.generation, before, now.wall) else {
-            return;
-        };
+        let Saying { said, endpoint, lags } = *saying;
+        let wanted = status::wanted(said, endpoint, lags, object.generation, before, now.wall)?;
+        let wait = pace.wait(&object.uid, now.monotonic);
+        if let Some(until) = wait.filter(|_| wanted.is_about_lags) {
+            return Some(until);
+        }
+        if wanted.has_new_lags {
+            pace.note(&object.uid, now.monotonic);
+        }
         self.tell_of_transitions(decision, said, before);
         self.outbox.put(Job {
             kind: object.kind,
@@ -123,6 +157,7 @@ impl Reconciler {
             fingerprint: wanted.fingerprint,
             content: Content::Status(wanted.status),
         });
+        None
     }
 
     fn tell_of_transitions(&self, decision: &Decision, said: &[Said], before: &SeenStatus) {
@@ -144,6 +179,7 @@ impl Reconciler {
                 (condition::UPGRADE_AVAILABLE, None | Some(false), true) => {
                     tell(Reason::UpgradeAvailable, &said.message);
                 }
+                (condition::DATA_LOST, None | Some(false), true) => tell(Reason::DataLost, &said.message),
                 (condition::UPGRADE_AVAILABLE, _, false) if is_new_upgrade(said, before) => {
                     tell(Reason::Upgrading, &said.message);
                 }
@@ -171,6 +207,7 @@ fn entity(
     decision: &Decision,
     before: &SeenStatus,
     views: &HashMap<&str, View<'_>>,
+    with_store: &HashSet<&str>,
 ) -> (Vec<Said>, Option<String>, bool) {
     let was_programmed = status::was_programmed(before, decision.object.generation);
     let view = decision
@@ -179,8 +216,13 @@ fn entity(
         .and_then(|place| Some((place, views.get(place.namespace.as_str())?)));
     let progress = match view {
         Some((place, view)) => {
-            let is_hub = decision.object.kind == Kind::Hub;
-            let obstacle = is_hub.then(|| view.obstacle_to_hubs()).flatten();
+            let obstacle = match decision.object.kind {
+                Kind::Hub => view.obstacle_to_hubs(),
+                _ if with_store.contains(decision.object.uid.as_str()) => {
+                    view.obstacle_to_dead_letter_stores()
+                }
+                _ => None,
+            };
             obstacle.unwrap_or_else(|| {
                 view.progress(&place.uid, place.shard.unwrap_or(usize::MAX), was_programmed)
             })
@@ -191,13 +233,18 @@ fn entity(
     (status::entity(decision, &progress).into(), None, waits)
 }
 
+/// How far the consumers of a Hub are; `None` if it is none, or nothing is known of its pod.
+fn lags(decision: &Decision, views: &HashMap<&str, View<'_>>) -> Option<Lags> {
+    let place = decision
+        .place
+        .as_ref()
+        .filter(|_| decision.object.kind == Kind::Hub)?;
+    let view = views.get(place.namespace.as_str())?;
+    Some(view.lags.get(place.uid.as_str()).cloned().unwrap_or_default())
+}
+
 /// Until when the status of an object that is on its way is left alone.
-fn wait(
-    patience: &mut Patience,
-    decision: &Decision,
-    before: &SeenStatus,
-    now: Now,
-) -> Option<std::time::Instant> {
+fn wait(patience: &mut Patience, decision: &Decision, before: &SeenStatus, now: Now) -> Option<Instant> {
     let object = &decision.object;
     let is_first = before.observed_generation != object.generation;
     let may_wait = is_first || status::was_programmed(before, object.generation);
@@ -240,6 +287,7 @@ impl<'a> Known<'a> {
             report,
             is_current: self.around.report_is_current(),
             refused: View::refused_of(report),
+            lags: Lags::by_hub(report),
             is_behind: self.affair.is_behind,
             is_paused: self.affair.obstacle == Some(Obstacle::Paused),
         }
@@ -268,6 +316,7 @@ impl<'a> Known<'a> {
             pod_trouble: pod.and_then(trouble),
             upgrade: Some(upgrade(self, reconciler)),
             notices: decided.map(|decided| decided.notices.clone()).unwrap_or_default(),
+            needs_tokens: None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Who may talk to the pod, and to whom it may talk.
 
+use std::collections::BTreeSet;
+
 use config::objects;
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPort, NetworkPolicySpec,
@@ -17,10 +19,12 @@ const DNS: u16 = 53;
 /// Service stands for).
 const API_SERVER: [u16; 2] = [443, 6443];
 
-/// Everybody may come in through the doors and ask for metrics; access keys decide the rest. Out goes the pod only to
-/// DNS and to the API server.
-pub(super) fn build(owner: &Owner, shape: &Shape) -> Prepared {
-    let mut doors = vec![tcp(objects::HTTPS_PORT), tcp(objects::AMQPS_PORT)];
+/// Everybody may come in through the doors and ask for metrics; keys and tokens decide the rest. Out goes the pod only
+/// to DNS, to the API server, and at the ports of those whom the Namespace names (`others`): issuers, an object store.
+pub(super) fn build(owner: &Owner, shape: &Shape, others: &BTreeSet<u16>) -> Prepared {
+    let mut doors = [objects::HTTPS_PORT, objects::AMQPS_PORT, objects::BLOB_PORT]
+        .map(tcp)
+        .to_vec();
     if shape.plaintext {
         doors.push(tcp(objects::HTTP_PORT));
         doors.push(tcp(objects::AMQP_PORT));
@@ -28,6 +32,8 @@ pub(super) fn build(owner: &Owner, shape: &Shape) -> Prepared {
     doors.push(tcp(objects::OPERATIONS_PORT));
     let mut outside = vec![port(DNS, "UDP"), port(DNS, "TCP")];
     outside.extend(API_SERVER.map(tcp));
+    let others = others.iter().filter(|port| !API_SERVER.contains(port));
+    outside.extend(others.map(|port| tcp(*port)));
     let spec = NetworkPolicySpec {
         pod_selector: Some(LabelSelector {
             match_labels: Some(labels::selector(owner)),

@@ -15,7 +15,7 @@ use crate::labels::{self, Component};
 use crate::names;
 use crate::object::Owner;
 
-pub(super) use container::{AMQP, AMQPS, HTTP, HTTPS};
+pub(super) use container::{AMQP, AMQPS, BLOB, HTTP, HTTPS};
 
 /// The conventional "nonroot" of images without a distribution.
 const USER: i64 = 65532;

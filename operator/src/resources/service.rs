@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Shape;
-use super::pod::{AMQP, AMQPS, HTTP, HTTPS};
+use super::pod::{AMQP, AMQPS, BLOB, HTTP, HTTPS};
 use crate::labels::{self, Component};
 use crate::names;
 use crate::object::{Owner, Prepared};
@@ -55,6 +55,21 @@ pub(super) fn build(owner: &Owner, shape: &Shape, exposure: &Exposure) -> Prepar
             type_: Some(service_type.to_owned()),
             selector: Some(labels::selector(owner)),
             ports: Some(ports),
+            ..ServiceSpec::default()
+        }),
+        status: None,
+    })
+}
+
+/// The Service of the door for checkpoints. It is for programs in the cluster, whatever the user says about the other
+/// one: those outside find their checkpoints there, too.
+pub(super) fn blob(owner: &Owner) -> Prepared {
+    Prepared::new(&Service {
+        metadata: owner.child(names::blob(&owner.name), Component::Sidecar),
+        spec: Some(ServiceSpec {
+            type_: Some("ClusterIP".to_owned()),
+            selector: Some(labels::selector(owner)),
+            ports: Some(vec![port(BLOB, 443)]),
             ..ServiceSpec::default()
         }),
         status: None,

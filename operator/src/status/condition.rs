@@ -108,6 +108,7 @@ mod tests {
         SeenStatus {
             observed_generation: Some(generation),
             endpoint: None,
+            lags: None,
             conditions: [SeenCondition::of(&condition)].into(),
         }
     }

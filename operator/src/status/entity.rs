@@ -7,7 +7,7 @@ use config::PodReport;
 use crds::shared::{ProgrammedReason, ReadyReason, condition};
 use plan::Decision;
 
-use super::Said;
+use super::{Lags, Said};
 use crate::cache::SeenStatus;
 use crate::configuration::{Since, Wanted};
 
@@ -37,6 +37,8 @@ pub struct View<'a> {
     pub is_current: bool,
     /// Refused entities of that report, by uid in the document.
     pub refused: HashMap<&'a str, &'a str>,
+    /// How far consumers are, of that report, by uid in the document.
+    pub lags: HashMap<&'a str, Lags>,
     /// Whether what was planned last is not what was written last: it failed, or the Namespace is paused.
     pub is_behind: bool,
     /// Whether the Namespace is paused.
@@ -61,6 +63,18 @@ impl<'a> View<'a> {
         Some(Progress::Refused(format!(
             "the broker pod has version {}, which serves no Hubs; let the Namespace be upgraded, as its condition \
              UpgradeAvailable says",
+            report.version
+        )))
+    }
+
+    /// Why dead letters are not stored, if that is so. As with Hubs, digests do not tell.
+    pub fn obstacle_to_dead_letter_stores(&self) -> Option<Progress> {
+        let report = self
+            .report
+            .filter(|report| self.is_current && !report.stores_dead_letters)?;
+        Some(Progress::Refused(format!(
+            "the broker pod has version {}, which drops dead letters that go to an object store; let the Namespace be \
+             upgraded, as its condition UpgradeAvailable says",
             report.version
         )))
     }
@@ -147,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pod_that_does_not_know_hubs_serves_none_whatever_its_digests_say() {
+    fn a_pod_that_does_not_know_hubs_or_stores_has_none_whatever_its_digests_say() {
         let since = Since::default();
         let digest = config::Digest::of(b"");
         let mut text = json!({
@@ -156,6 +170,7 @@ mod tests {
         });
         let old: PodReport = serde_json::from_value(text.clone()).unwrap();
         text["servesHubs"] = json!(true);
+        text["storesDeadLetters"] = json!(true);
         let new: PodReport = serde_json::from_value(text).unwrap();
         let wanted = Wanted {
             revision: 7,
@@ -167,6 +182,7 @@ mod tests {
             report,
             is_current,
             refused: HashMap::new(),
+            lags: HashMap::new(),
             is_behind: false,
             is_paused: false,
         };
@@ -174,6 +190,9 @@ mod tests {
         assert!(matches!(obstacle, Some(Progress::Refused(why)) if why.contains("version 0.1.0")));
         for view in [view(Some(&new), true), view(Some(&old), false), view(None, true)] {
             assert_eq!(view.obstacle_to_hubs(), None);
+            assert_eq!(view.obstacle_to_dead_letter_stores(), None);
         }
+        let obstacle = view(Some(&old), true).obstacle_to_dead_letter_stores();
+        assert!(matches!(obstacle, Some(Progress::Refused(why)) if why.contains("drops dead letters")));
     }
 }

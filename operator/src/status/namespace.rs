@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use config::PodReport;
-use crds::shared::{ProgrammedReason, ReadyReason, UpgradeReason, condition};
+use crds::shared::{DataLostReason, ProgrammedReason, ReadyReason, UpgradeReason, condition};
+use crds::v1alpha1::NamespaceSpec;
 use plan::Decision;
 
 use super::Said;
@@ -56,6 +57,24 @@ pub struct NamespaceView<'a> {
     pub upgrade: Option<Upgrade>,
     /// What the user should know and need not act on.
     pub notices: Vec<String>,
+    /// The field of its spec, if there is one, that a version from before tokens and checkpoints passes over.
+    pub needs_tokens: Option<&'static str>,
+}
+
+/// The first field of a spec that a broker from before tokens and checkpoints passes over. Such a broker would go on
+/// accepting keys that the user no longer wants to be accepted.
+pub fn needs_tokens(spec: &NamespaceSpec) -> Option<&'static str> {
+    let store = spec
+        .checkpoint
+        .as_ref()
+        .is_some_and(|checkpoint| checkpoint.object_store.is_some());
+    [
+        (spec.disable_local_auth == Some(true), "spec.disableLocalAuth"),
+        (spec.identity.is_some(), "spec.identity"),
+        (store, "spec.checkpoint"),
+    ]
+    .into_iter()
+    .find_map(|(is_set, field)| is_set.then_some(field))
 }
 
 impl NamespaceView<'_> {
@@ -72,6 +91,7 @@ impl NamespaceView<'_> {
             pod_trouble: None,
             upgrade: None,
             notices: Vec::new(),
+            needs_tokens: None,
         }
     }
 
@@ -94,6 +114,20 @@ impl NamespaceView<'_> {
         if let Some(problem) = report.problem.as_ref().filter(|_| self.is_current) {
             return (ProgrammedReason::Refused, problem.reason.clone().into());
         }
+        if let Some(field) = self
+            .needs_tokens
+            .filter(|_| self.is_current && report.incarnation.is_none())
+        {
+            return (
+                ProgrammedReason::Refused,
+                format!(
+                    "the broker pod has version {}, which passes over {field}; let the Namespace be upgraded, as its \
+                     condition UpgradeAvailable says",
+                    report.version
+                )
+                .into(),
+            );
+        }
         let is_new = report.revision < self.settings_since || report.secrets_revision < self.secrets_revision;
         if is_new {
             return (
@@ -105,6 +139,21 @@ impl NamespaceView<'_> {
             return (ProgrammedReason::Pending, "the broker pod is starting".into());
         }
         (ProgrammedReason::Programmed, self.applied().into())
+    }
+
+    /// Whether events were lost, as far as the pod knows.
+    fn data_lost(&self) -> Option<Said> {
+        let report = self.report?;
+        report.incarnation?;
+        let (reason, message): (_, Cow<'static, str>) = match &report.data_lost {
+            None => (
+                DataLostReason::NothingLost,
+                "the log has what it was given".into(),
+            ),
+            Some(what) => (DataLostReason::DiskWasEmpty, what.clone().into()),
+        };
+        let is_lost = report.data_lost.is_some();
+        Some(Said::new(condition::DATA_LOST, is_lost, reason.as_str(), message))
     }
 
     /// The message of a Namespace that is programmed.
@@ -157,7 +206,12 @@ pub fn namespace(decision: &Decision, view: &NamespaceView<'_>) -> Vec<Said> {
     let is_ready = ready_reason == ReadyReason::Ready;
     let ready = Said::new(condition::READY, is_ready, ready_reason.as_str(), ready_message);
     let upgrade = view.upgrade.as_ref().filter(|_| decision.accepted()).map(upgrade);
-    [accepted, programmed, ready].into_iter().chain(upgrade).collect()
+    let data_lost = view.data_lost().filter(|_| decision.accepted());
+    [accepted, programmed, ready]
+        .into_iter()
+        .chain(upgrade)
+        .chain(data_lost)
+        .collect()
 }
 
 fn upgrade(upgrade: &Upgrade) -> Said {
@@ -176,4 +230,84 @@ fn upgrade(upgrade: &Upgrade) -> Said {
         reason.as_str(),
         message,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn report(more: serde_json::Value) -> PodReport {
+        let digest = config::Digest::of(b"").to_string();
+        let mut report = json!({
+            "format": 1, "podUid": "p", "version": "0.1.0", "namespaceUid": "n", "revision": 7,
+            "shards": vec![digest; config::SHARD_COUNT], "secretsRevision": 1, "refused": [],
+        });
+        for (field, value) in more.as_object().unwrap() {
+            report[field] = value.clone();
+        }
+        serde_json::from_value(report).unwrap()
+    }
+
+    fn view(report: &PodReport) -> NamespaceView<'_> {
+        NamespaceView {
+            report: Some(report),
+            is_current: true,
+            settings_since: 7,
+            secrets_revision: 1,
+            ..NamespaceView::unknown()
+        }
+    }
+
+    #[test]
+    fn a_pod_that_knows_no_tokens_is_not_said_to_have_switched_off_keys() {
+        let spec = NamespaceSpec {
+            disable_local_auth: Some(true),
+            ..NamespaceSpec::default()
+        };
+        let (old, new) = (report(json!({})), report(json!({"incarnation": 0})));
+        let programmed = |report, is_current, spec: &NamespaceSpec| {
+            let view = NamespaceView {
+                is_current,
+                was_programmed: true,
+                needs_tokens: needs_tokens(spec),
+                ..view(report)
+            };
+            let (reason, message) = view.programmed();
+            (reason, message.into_owned())
+        };
+        let (reason, message) = programmed(&old, true, &spec);
+        assert_eq!(reason, ProgrammedReason::Refused);
+        assert!(
+            message.contains("0.1.0") && message.contains("spec.disableLocalAuth"),
+            "{message}"
+        );
+        for (report, is_current, spec) in [
+            (&new, true, &spec),
+            (&old, false, &spec),
+            (&old, true, &NamespaceSpec::default()),
+        ] {
+            assert_eq!(
+                programmed(report, is_current, spec).0,
+                ProgrammedReason::Programmed
+            );
+        }
+    }
+
+    #[test]
+    fn lost_data_is_a_condition_of_its_own() {
+        let old = report(json!({}));
+        assert_eq!(view(&old).data_lost(), None, "it cannot know");
+        let whole = report(json!({"incarnation": 0}));
+        let said = view(&whole).data_lost().unwrap();
+        assert_eq!(
+            (said.kind, said.is_true, said.reason),
+            ("DataLost", false, "NothingLost")
+        );
+        let lost = report(json!({"incarnation": 1, "dataLost": "the disk was empty"}));
+        let said = view(&lost).data_lost().unwrap();
+        assert_eq!((said.is_true, said.reason), (true, "DiskWasEmpty"));
+        assert_eq!(said.message, "the disk was empty");
+    }
 }

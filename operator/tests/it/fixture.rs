@@ -1,9 +1,12 @@
 //! Namespaces, and the objects that the operator makes of them.
 
-use crds::v1alpha1::Namespace;
+use std::collections::BTreeMap;
+
+use crds::v1alpha1::{Namespace, NamespaceSpec};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use operator::connection::{self, Entity, Names};
 use operator::object::{Owner, Prepared};
+use operator::object_store;
 use operator::release::{self, Release};
 use operator::resources::{self, Exposure, Parts, PodVolume, Shape};
 use operator::volumes::{self, Choice};
@@ -41,6 +44,7 @@ impl Fixture {
         let configuration = self.configuration();
         let pieces = configuration.pieces(1).unwrap();
         let key = credentials::Secret::new("Sm9sbHkgZ29vZCBrZXksIGluZGVlZCBpdCBpcyBzbyE=");
+        let key = (!configuration.settings.disable_local_auth).then_some(&key);
         let entity = |clients| Entity {
             name: "orders",
             uid: "7c1f2a90-0d0c-4c5e-8f51-3d6f2f7a1b11",
@@ -52,17 +56,17 @@ impl Fixture {
         objects.extend([
             resources::config_map::shard(&self.owner, 3, &pieces.shards[3]),
             resources::config_map::head(&self.owner, &pieces.head),
-            connection::namespace(&self.owner, &key),
-            connection::entity(&self.owner, &entity(Names::Topic(topic)), &key),
+            connection::namespace(&self.owner, key),
+            connection::entity(&self.owner, &entity(Names::Topic(topic)), key),
             connection::entity(
                 &self.owner,
                 &entity(Names::EventSubscription {
                     topic,
                     event_subscription,
                 }),
-                &key,
+                key,
             ),
-            connection::entity(&self.owner, &entity(Names::Hub(topic)), &key),
+            connection::entity(&self.owner, &entity(Names::Hub(topic)), key),
         ]);
         objects
     }
@@ -100,6 +104,11 @@ impl Fixture {
             owner: &self.owner,
             shape: &shape,
             exposure: &Exposure::of(spec),
+            outside: &object_store::ports_outside(
+                &settings,
+                &store_options(spec),
+                &letter_options(spec).iter().collect::<Vec<_>>(),
+            ),
             template: &release::decide(live, &wanted),
             claim: (!ephemeral).then_some(&claim),
         })
@@ -126,10 +135,32 @@ impl Fixture {
     }
 }
 
+/// What the Secret of the object store would hold, if there is one.
+fn store_options(spec: &NamespaceSpec) -> BTreeMap<String, String> {
+    let store = spec.checkpoint.as_ref().and_then(|one| one.object_store.as_ref());
+    let reference = store.and_then(|store| store.credentials_secret_ref.as_ref());
+    let options = reference.map(|_| {
+        (
+            "aws_endpoint".to_owned(),
+            "http://minio.store.svc:9000".to_owned(),
+        )
+    });
+    options.into_iter().collect()
+}
+
+/// What the Secrets of stores for dead letters would hold, where the Namespace uses everything.
+fn letter_options(spec: &NamespaceSpec) -> Vec<BTreeMap<String, String>> {
+    let options = BTreeMap::from([(
+        "aws_endpoint".to_owned(),
+        "http://letters.store.svc:9001".to_owned(),
+    )]);
+    spec.checkpoint.iter().map(|_| options.clone()).collect()
+}
+
 fn spec(case: &str) -> Value {
     match case {
         "default" => json!({}),
-        "ephemeral" => json!({"storage": {"ephemeral": {"sizeLimit": "1Gi"}}}),
+        "ephemeral" => json!({"storage": {"ephemeral": {"sizeLimit": "1Gi"}}, "disableLocalAuth": true}),
         "full" => full(),
         other => panic!("there is no case {other}"),
     }
@@ -141,6 +172,13 @@ fn full() -> Value {
         "tls": {"dnsNames": ["events.example.com"], "plaintext": true},
         "service": {"type": "LoadBalancer", "annotations": {"lb.example.com/internal": "true"}},
         "authorizationRules": [{"name": "app", "rights": ["Send", "Listen"]}],
+        "identity": {"issuers": [{
+            "url": "https://login.example.com:8443/tenant", "audiences": ["weft"], "prefix": "corp:",
+            "usernameClaim": "email",
+        }]},
+        "checkpoint": {"objectStore": {
+            "url": "s3://events/weft/shop", "credentialsSecretRef": {"name": "store"},
+        }},
         "deletionPolicy": "Retain",
         "upgradePolicy": "Automatic",
         "podTemplate": {

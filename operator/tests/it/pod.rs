@@ -73,7 +73,15 @@ fn service_policy_and_budget_select_the_pod() {
 #[test]
 fn the_pod_may_read_and_write_what_is_its_own_and_nothing_else() {
     let role = object(&Fixture::new("full"), "Role");
-    for rule in role["rules"].as_array().unwrap() {
+    let (asks, reads): (Vec<_>, Vec<_>) = role["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .partition(|rule| rule["resources"] == json!(["localsubjectaccessreviews"]));
+    assert_eq!(asks.len(), 1);
+    assert_eq!(asks[0]["apiGroups"], json!(["authorization.k8s.io"]));
+    assert_eq!(asks[0]["verbs"], json!(["create"]));
+    for rule in reads {
         for name in rule["resourceNames"].as_array().unwrap() {
             assert!(name.as_str().unwrap().starts_with("shop-"), "{name}");
         }
@@ -123,4 +131,58 @@ fn the_pod_finds_all_its_configuration_in_one_folder() {
         (files[0], files[1], files[16]),
         ("head.json", "00.json.gz", "15.json.gz")
     );
+}
+
+#[test]
+fn the_copy_of_positions_is_sixteen_objects_whose_content_is_the_pods_alone() {
+    let parts = Fixture::new("default").parts();
+    let copies: Vec<_> = parts
+        .iter()
+        .filter(|object| object.name.starts_with("shop-checkpoints-"))
+        .collect();
+    assert_eq!(copies.len(), 16);
+    for copy in copies {
+        let fields: Vec<_> = copy
+            .value
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(fields, ["apiVersion", "kind", "metadata"]);
+    }
+}
+
+#[test]
+fn checkpoints_have_an_address_of_their_own_within_the_cluster() {
+    let parts = Fixture::new("full").parts();
+    let service = parts.iter().find(|object| object.name == "shop-blob").unwrap();
+    let spec = &service.value["spec"];
+    assert_eq!(
+        spec["type"], "ClusterIP",
+        "whatever the user says about the other one"
+    );
+    assert_eq!(spec["ports"][0]["port"], 443);
+    let ports = pod(&Fixture::new("full"))["spec"]["containers"][0]["ports"].take();
+    let is_it = |port: &&Value| port["name"] == spec["ports"][0]["targetPort"];
+    let port = ports.as_array().unwrap().iter().find(is_it).unwrap();
+    assert_eq!(port["containerPort"], config::objects::BLOB_PORT);
+}
+
+#[test]
+fn the_pod_may_talk_to_those_whom_the_namespace_names() {
+    let ports = |case| {
+        let policy = object(&Fixture::new(case), "NetworkPolicy");
+        let ports = policy
+            .pointer("/spec/egress/0/ports")
+            .unwrap()
+            .as_array()
+            .unwrap();
+        ports
+            .iter()
+            .map(|port| port["port"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ports("default"), [53, 53, 443, 6443]);
+    assert_eq!(ports("full"), [53, 53, 443, 6443, 8443, 9000, 9001]);
 }

@@ -17,7 +17,8 @@ pub struct NamespaceStatus {
     pub endpoint: Option<String>,
     /// `Accepted`: the spec makes sense and its references resolve. `Programmed`: every broker pod has applied it.
     /// `Ready`: the next publish or receive succeeds. `UpgradeAvailable`: the pods run an older version than the
-    /// operator's, and wait for your word.
+    /// operator's, and wait for your word. `DataLost`: the log began anew on an empty disk, and its events from before are
+    /// gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

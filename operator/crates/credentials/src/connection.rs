@@ -12,14 +12,47 @@ use crate::secret::Secret;
 pub struct Connection<'a> {
     /// Event Grid: `http://127.0.0.1:8080` locally, `https://shop.default.svc` in the cluster.
     pub eventgrid_endpoint: &'a str,
-    /// A live access key of the rule that every Namespace has, `RootManageSharedAccessKey`.
-    pub key: &'a Secret,
+    /// A live access key of the rule that every Namespace has, `RootManageSharedAccessKey`. Where the Namespace accepts
+    /// no keys there is none, and no setting that would hold one.
+    pub key: Option<&'a Secret>,
     /// How programs reach Event Hubs.
     pub event_hubs: EventHubs<'a>,
+    /// How programs reach their checkpoints.
+    pub blob: Option<Blob<'a>>,
+    /// How programs get a token instead of a key.
+    pub identity: Option<Identity<'a>>,
     /// The public roots and ours, as a path that the program can open.
     pub bundle: Option<&'a Path>,
     /// `/healthz`, `/readyz`, `/metrics`; local mode only.
     pub operations_url: Option<&'a str>,
+}
+
+/// How programs reach their checkpoints, as SDKs reach an account of blobs.
+#[derive(Clone, Copy, Debug)]
+pub struct Blob<'a> {
+    /// Name of the account, which is the Namespace's.
+    pub account: &'a str,
+    /// Where its containers are, `https:` without a slash at the end: SDKs show a token to nothing else.
+    pub url: &'a str,
+}
+
+impl Blob<'_> {
+    fn connection_string(&self, key: &Secret) -> String {
+        let (Self { account, url }, key) = (self, key.expose());
+        let protocol = url.split_once(':').map_or("https", |(scheme, _)| scheme);
+        format!(
+            "DefaultEndpointsProtocol={protocol};AccountName={account};AccountKey={key};BlobEndpoint={url}"
+        )
+    }
+}
+
+/// How programs get a token: they send the one in a file to the Namespace's own token endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity<'a> {
+    /// The Namespace's HTTPS endpoint with a slash at the end, without a path.
+    pub authority_host: &'a str,
+    /// A file with a token that the Namespace accepts, as a path that the program can open.
+    pub token_file: &'a str,
 }
 
 /// How programs reach Event Hubs.
@@ -65,6 +98,14 @@ const AMQP: u16 = 5672;
 /// Tells SDKs that there is no TLS.
 const EMULATOR: &str = ";UseDevelopmentEmulator=true";
 const EVENT_HUBS_CONNECTION: &str = "EVENT_HUB_CONNECTION_STR";
+const BLOB_ACCOUNT: &str = "BLOB_STORAGE_ACCOUNT_URL";
+/// Where programs of any hub keep their checkpoints: these carry the names of hub and consumer group themselves. It
+/// exists as soon as it is used.
+const CHECKPOINT_CONTAINER: &str = "checkpoints";
+/// The tenant with which SDKs ask the endpoint that they are given, and nobody else.
+const TENANT: &str = "adfs";
+/// SDKs insist on one; whose token it is stands in the token.
+const CLIENT: &str = "weft";
 
 /// Keys and values in a fixed order. A key appears with the capability behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,28 +134,35 @@ pub struct MultiLineValue {
 impl Settings {
     /// The settings for programs of this Namespace.
     pub fn new(connection: &Connection<'_>) -> Self {
-        let mut settings = vec![
-            ("EVENTGRID_ENDPOINT", Secret::new(connection.eventgrid_endpoint)),
-            ("EVENTGRID_KEY", connection.key.clone()),
-            (
-                "EVENT_HUB_FULLY_QUALIFIED_NAMESPACE",
-                Secret::new(connection.event_hubs.host()),
-            ),
-            (
-                EVENT_HUBS_CONNECTION,
-                Secret::new(connection.event_hubs.connection_string(connection.key)),
-            ),
-        ];
+        let key = connection.key;
+        let mut settings = Self(Vec::new());
+        settings.add("EVENTGRID_ENDPOINT", connection.eventgrid_endpoint);
+        settings.add_secret("EVENTGRID_KEY", key.cloned());
+        let event_hubs = &connection.event_hubs;
+        settings.add("EVENT_HUB_FULLY_QUALIFIED_NAMESPACE", event_hubs.host());
+        let string = key.map(|key| Secret::new(event_hubs.connection_string(key)));
+        settings.add_secret(EVENT_HUBS_CONNECTION, string);
+        if let Some(blob) = connection.blob {
+            settings.add(BLOB_ACCOUNT, blob.url);
+            let string = key.map(|key| Secret::new(blob.connection_string(key)));
+            settings.add_secret("BLOB_STORAGE_CONNECTION_STRING", string);
+        }
+        if let Some(identity) = connection.identity {
+            settings.add("AZURE_TENANT_ID", TENANT);
+            settings.add("AZURE_CLIENT_ID", CLIENT);
+            settings.add("AZURE_AUTHORITY_HOST", identity.authority_host);
+            settings.add("AZURE_FEDERATED_TOKEN_FILE", identity.token_file);
+        }
         if let Some(bundle) = connection.bundle {
             // Go, Rust and Python's asyncio read the first, Python's requests the second, Node.js the third.
             for key in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
-                settings.push((key, Secret::new(bundle.to_string_lossy())));
+                settings.add(key, &bundle.to_string_lossy());
             }
         }
         if let Some(url) = connection.operations_url {
-            settings.push(("WEFT_OPERATIONS_URL", Secret::new(url)));
+            settings.add("WEFT_OPERATIONS_URL", url);
         }
-        Self(settings)
+        settings
     }
 
     /// The same for programs of one topic, by the name that clients use.
@@ -129,18 +177,30 @@ impl Settings {
         self.with("EVENTGRID_EVENT_SUBSCRIPTION_NAME", event_subscription)
     }
 
-    /// The same for programs of one event hub, by the name that clients use. The connection string names it, too.
+    /// The same for programs of one event hub, by the name that clients use. The connection string names it, too. They
+    /// are given a container for their checkpoints.
     #[must_use]
     pub fn with_hub(mut self, hub: &str) -> Self {
         for (_, value) in self.0.iter_mut().filter(|(key, _)| *key == EVENT_HUBS_CONNECTION) {
             *value = Secret::new(format!("{};EntityPath={hub}", value.expose()));
         }
+        if self.iter().any(|(key, _)| key == BLOB_ACCOUNT) {
+            self.add("BLOB_CONTAINER_NAME", CHECKPOINT_CONTAINER);
+        }
         self.with("EVENT_HUB_NAME", hub)
     }
 
     fn with(mut self, key: &'static str, value: &str) -> Self {
-        self.0.push((key, Secret::new(value)));
+        self.add(key, value);
         self
+    }
+
+    fn add(&mut self, key: &'static str, value: &str) {
+        self.add_secret(key, Some(Secret::new(value)));
+    }
+
+    fn add_secret(&mut self, key: &'static str, value: Option<Secret>) {
+        self.0.extend(value.map(|value| (key, value)));
     }
 
     /// Keys and values, for a process that is started with them.
@@ -201,11 +261,13 @@ mod tests {
     fn settings(key: &str, bundle: &str) -> Settings {
         Settings::new(&Connection {
             eventgrid_endpoint: "http://127.0.0.1:8080",
-            key: &Secret::new(key),
+            key: Some(&Secret::new(key)),
             event_hubs: EventHubs::Emulator {
                 host: "localhost",
                 port: 8082,
             },
+            blob: None,
+            identity: None,
             bundle: Some(Path::new(bundle)),
             operations_url: Some("http://127.0.0.1:9464"),
         })
@@ -266,8 +328,10 @@ mod tests {
     fn without_a_bundle_no_program_is_told_to_distrust_the_public_roots() {
         let connection = Connection {
             eventgrid_endpoint: "http://127.0.0.1:8080",
-            key: &Secret::new("key"),
+            key: Some(&Secret::new("key")),
             event_hubs: EventHubs::Tls { host: "shop" },
+            blob: None,
+            identity: None,
             bundle: None,
             operations_url: None,
         };
@@ -306,8 +370,10 @@ mod tests {
         ] {
             let connection = Connection {
                 eventgrid_endpoint: "",
-                key,
+                key: Some(key),
                 event_hubs,
+                blob: None,
+                identity: None,
                 bundle: None,
                 operations_url: None,
             };
@@ -319,6 +385,68 @@ mod tests {
             );
             assert!(pairs.contains(&("EVENT_HUB_NAME", "telemetry")));
         }
+    }
+
+    fn in_the_cluster(key: Option<&Secret>) -> Settings {
+        Settings::new(&Connection {
+            eventgrid_endpoint: "https://shop.apps.svc",
+            key,
+            event_hubs: EventHubs::Tls {
+                host: "shop.apps.svc",
+            },
+            blob: Some(Blob {
+                account: "shop",
+                url: "https://shop-blob.apps.svc",
+            }),
+            identity: Some(Identity {
+                authority_host: "https://shop.apps.svc/",
+                token_file: "/var/run/weft/token/token",
+            }),
+            bundle: None,
+            operations_url: None,
+        })
+        .with_hub("telemetry")
+    }
+
+    #[test]
+    fn programs_find_their_checkpoints_and_a_token() {
+        let settings = in_the_cluster(Some(&Secret::new("abc=")));
+        let pairs: Vec<_> = settings.iter().collect();
+        for pair in [
+            ("BLOB_STORAGE_ACCOUNT_URL", "https://shop-blob.apps.svc"),
+            (
+                "BLOB_STORAGE_CONNECTION_STRING",
+                "DefaultEndpointsProtocol=https;AccountName=shop;AccountKey=abc=;\
+                 BlobEndpoint=https://shop-blob.apps.svc",
+            ),
+            ("BLOB_CONTAINER_NAME", "checkpoints"),
+            ("AZURE_TENANT_ID", "adfs"),
+            ("AZURE_CLIENT_ID", "weft"),
+            ("AZURE_AUTHORITY_HOST", "https://shop.apps.svc/"),
+            ("AZURE_FEDERATED_TOKEN_FILE", "/var/run/weft/token/token"),
+        ] {
+            assert!(
+                pairs.contains(&pair),
+                "{pair:?} in {:?}",
+                settings.render(Format::Shell)
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_key_no_setting_needs_one_and_all_others_stay() {
+        let keys = |settings: &Settings| settings.iter().map(|(key, _)| key).collect::<Vec<_>>();
+        let mut with = keys(&in_the_cluster(Some(&Secret::new("abc="))));
+        let without = keys(&in_the_cluster(None));
+        with.retain(|key| {
+            ![
+                "EVENTGRID_KEY",
+                "EVENT_HUB_CONNECTION_STR",
+                "BLOB_STORAGE_CONNECTION_STRING",
+            ]
+            .contains(key)
+        });
+        assert_eq!(without, with);
     }
 
     #[test]

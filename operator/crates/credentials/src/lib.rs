@@ -33,7 +33,7 @@ mod x509;
 
 pub use access_keys::{AccessKeys, NoRandomness};
 pub use certificates::{Certificates, Error as CertificateError};
-pub use connection::{Connection, EventHubs, Format, MultiLineValue, Settings};
+pub use connection::{Blob, Connection, EventHubs, Format, Identity, MultiLineValue, Settings};
 pub use directory::{Directory, Error as DirectoryError};
 pub use examination::{Examination, examine};
 pub use file::{Error as FileError, write_private};

@@ -1,9 +1,9 @@
 //! An EventSubscription's spec, with its defaults.
 
-use config::Subscription;
-use crds::rules::DURATION_IN_MINUTES;
-use crds::shared::Reason;
-use crds::v1alpha1::EventSubscription;
+use config::{DeadLetterStore, Subscription};
+use crds::rules::{DURATION_IN_MINUTES, ONE_DEAD_LETTER};
+use crds::shared::{Reason, Reference};
+use crds::v1alpha1::{DeadLetter, EventSubscription, ObjectStoreDeadLetter};
 
 use crate::decision::Refusal;
 use crate::duration::IsoDuration;
@@ -42,7 +42,35 @@ pub(crate) fn subscription(
         time_to_live_seconds: time_to_live(queue.event_time_to_live.as_deref(), parent)?.as_seconds(),
         filter: filter(object.spec.filters_configuration.as_ref())?,
         dead_letter_topic,
+        dead_letter_store: match destination(object)? {
+            Some(Destination::ObjectStore(store)) => Some(DeadLetterStore {
+                url: store.url.clone(),
+            }),
+            Some(Destination::Topic(_)) | None => None,
+        },
     })
+}
+
+/// Where the dead letters of a subscription go.
+pub(crate) enum Destination<'a> {
+    Topic(&'a Reference),
+    ObjectStore(&'a ObjectStoreDeadLetter),
+}
+
+/// None if they are dropped.
+pub(crate) fn destination(object: &EventSubscription) -> Result<Option<Destination<'_>>, Refusal> {
+    match &object.spec.dead_letter {
+        None => Ok(None),
+        Some(DeadLetter {
+            topic_ref: Some(topic),
+            object_store: None,
+        }) => Ok(Some(Destination::Topic(topic))),
+        Some(DeadLetter {
+            topic_ref: None,
+            object_store: Some(store),
+        }) => Ok(Some(Destination::ObjectStore(store))),
+        Some(_) => Err(broken("spec.deadLetter", &ONE_DEAD_LETTER)),
+    }
 }
 
 /// An event cannot be delivered longer than it is kept.

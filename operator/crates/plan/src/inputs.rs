@@ -16,15 +16,15 @@ pub struct Inputs<'a> {
     pub topics: Vec<&'a Topic>,
     pub event_subscriptions: Vec<&'a EventSubscription>,
     pub hubs: Vec<&'a Hub>,
-    /// What is wrong with Namespaces as only a look at their surroundings shows, at most one each.
+    /// What is wrong with Namespaces and EventSubscriptions as only a look at their surroundings shows, at most one each.
     pub findings: Vec<Finding>,
 }
 
-/// What is wrong with a Namespace as only a look at its surroundings shows: a Secret that is not there, a name that is
-/// taken. Such a Namespace is refused, unless its own spec is wrong already.
+/// What is wrong with a Namespace or an EventSubscription as only a look at its surroundings shows: a Secret that is not
+/// there, a name that is taken. Such an object is refused, unless its own spec is wrong already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// `metadata.uid` of the Namespace.
+    /// `metadata.uid` of the object.
     pub uid: String,
     /// The reason of its condition `Accepted`; never [`Reason::Accepted`].
     pub reason: Reason,

@@ -37,6 +37,7 @@ pub mod manifest;
 mod memo;
 mod name;
 mod namespace;
+mod place;
 mod planner;
 mod pod_template;
 mod refusals;

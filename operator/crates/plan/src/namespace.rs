@@ -1,6 +1,6 @@
 //! A Namespace's spec, with its defaults.
 
-use config::{AuthorizationRule, DeletionPolicy, Right, Settings};
+use config::{AuthorizationRule, Checkpoint, DeletionPolicy, Issuer, Right, Settings};
 use crds::shared;
 use crds::v1alpha1::{self, NamespaceSpec, Storage};
 
@@ -24,6 +24,9 @@ pub(crate) fn settings(spec: &NamespaceSpec) -> Result<Settings, Refusal> {
         },
         deletion_grace_seconds: grace(spec.deletion_grace_period.as_deref())?.as_seconds(),
         authorization_rules: authorization_rules(spec.authorization_rules.as_deref().unwrap_or_default()),
+        disable_local_auth: spec.disable_local_auth.unwrap_or_default(),
+        issuers: issuers(spec.identity.as_ref()),
+        checkpoint: checkpoint(spec.checkpoint.as_ref())?,
     })
 }
 
@@ -60,6 +63,36 @@ fn authorization_rules(rules: &[shared::AuthorizationRule]) -> Vec<Authorization
         rights: rule.rights.iter().map(|right| self::right(*right)).collect(),
     });
     std::iter::once(root).chain(configured).collect()
+}
+
+fn issuers(identity: Option<&v1alpha1::Identity>) -> Vec<Issuer> {
+    let issuers = identity.map(|identity| identity.issuers.as_slice());
+    let issuers = issuers.unwrap_or_default().iter().map(|issuer| Issuer {
+        url: issuer.url.clone(),
+        audiences: issuer.audiences.clone(),
+        prefix: issuer.prefix.clone(),
+        username_claim: issuer.username_claim.clone(),
+        groups_claim: issuer.groups_claim.clone(),
+        certificate_authority_pem: issuer.certificate_authority.clone(),
+    });
+    issuers.collect()
+}
+
+fn checkpoint(checkpoint: Option<&v1alpha1::Checkpoint>) -> Result<Checkpoint, Refusal> {
+    match checkpoint {
+        None
+        | Some(v1alpha1::Checkpoint {
+            config_map: Some(_),
+            object_store: None,
+        }) => Ok(Checkpoint::ConfigMap),
+        Some(v1alpha1::Checkpoint {
+            config_map: None,
+            object_store: Some(store),
+        }) => Ok(Checkpoint::ObjectStore {
+            url: store.url.clone(),
+        }),
+        Some(_) => Err(broken("spec.checkpoint", &crds::rules::ONE_CHECKPOINT)),
+    }
 }
 
 fn right(right: shared::Right) -> Right {

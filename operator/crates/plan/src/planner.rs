@@ -14,7 +14,7 @@ use crate::configuration::{Configuration, shard_of};
 use crate::dead_letter::DeadLetterPaths;
 use crate::decision::{Decision, ObjectId, Place, Refusal};
 use crate::duration::IsoDuration;
-use crate::event_subscription::{Parent, subscription, time_to_live};
+use crate::event_subscription::{Destination, Parent, destination, subscription, time_to_live};
 use crate::hub;
 use crate::inputs::{Finding, Inputs, Key, by_age, key_of, kubernetes_namespace};
 use crate::memo::Memo;
@@ -140,11 +140,7 @@ impl<'a> Planner<'a> {
         pod_template::check(object.spec.pod_template.as_ref())?;
         let settings = settings(&object.spec)?;
         let data = self.adoption.data_uid(object, own)?;
-        let uid = object.metadata.uid.as_deref();
-        let found = uid.and_then(|uid| self.findings.get(uid));
-        if let Some(finding) = found {
-            return Err(Refusal::from((*finding).clone()));
-        }
+        self.check_surroundings(object)?;
         self.adoption.settle(data);
         Ok(Configuration {
             kubernetes_namespace: kubernetes_namespace(object).to_owned(),
@@ -157,6 +153,15 @@ impl<'a> Planner<'a> {
             topics: Vec::new(),
             hubs: Vec::new(),
         })
+    }
+
+    /// What makes the object unacceptable and shows only around it.
+    fn check_surroundings(&self, object: &impl ResourceExt) -> Result<(), Refusal> {
+        let uid = object.meta().uid.as_deref();
+        match uid.and_then(|uid| self.findings.get(uid)) {
+            Some(finding) => Err(Refusal::from((*finding).clone())),
+            None => Ok(()),
+        }
     }
 
     fn add_topic(&mut self, object: &'a Topic) {
@@ -220,6 +225,7 @@ impl<'a> Planner<'a> {
     fn subscription(&mut self, object: &'a EventSubscription) -> Result<Place, Refusal> {
         const KIND: Kind = Kind::EventSubscription;
         let own = self.memo.checked(KIND, object)?;
+        self.check_surroundings(object)?;
         let topic_key = sibling(object, &object.spec.topic_ref.name);
         let topic = self.parent_topic(topic_key)?;
         let name = client_name(object.spec.azure_name.as_deref(), key_of(object).1)?;
@@ -266,10 +272,10 @@ impl<'a> Planner<'a> {
         object: &EventSubscription,
         source: usize,
     ) -> Result<Option<usize>, Refusal> {
-        let Some(dead_letter) = &object.spec.dead_letter else {
+        let Some(Destination::Topic(reference)) = destination(object)? else {
             return Ok(None);
         };
-        let key = sibling(object, &dead_letter.topic_ref.name);
+        let key = sibling(object, &reference.name);
         let index = match self.topics.get(&key) {
             Some(Some(index)) => *index,
             Some(None) => return Err(refusals::dead_letter_topic_not_accepted(key)),

@@ -25,6 +25,8 @@ pub(crate) const HTTP: &str = "http";
 pub(crate) const AMQPS: &str = "amqps";
 /// Name of AMQP's port without.
 pub(crate) const AMQP: &str = "amqp";
+/// Name of the port of the door for checkpoints, with TLS.
+pub(crate) const BLOB: &str = "blob";
 /// Name of the port with health and metrics, in the pod alone.
 const OPERATIONS: &str = "operations";
 
@@ -120,7 +122,11 @@ fn from_pod(name: &str, field: &str) -> EnvVar {
 }
 
 fn ports(shape: &Shape) -> Vec<ContainerPort> {
-    let mut ports = vec![port(HTTPS, objects::HTTPS_PORT), port(AMQPS, objects::AMQPS_PORT)];
+    let mut ports = vec![
+        port(HTTPS, objects::HTTPS_PORT),
+        port(AMQPS, objects::AMQPS_PORT),
+        port(BLOB, objects::BLOB_PORT),
+    ];
     if shape.plaintext {
         ports.push(port(HTTP, objects::HTTP_PORT));
         ports.push(port(AMQP, objects::AMQP_PORT));

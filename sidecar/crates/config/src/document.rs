@@ -83,7 +83,7 @@ impl std::error::Error for AssembleError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DeletionPolicy, Digest, NamespaceIdentity, Settings};
+    use crate::{Checkpoint, DeletionPolicy, Digest, NamespaceIdentity, Settings};
 
     fn head() -> Head {
         Head {
@@ -98,6 +98,9 @@ mod tests {
                 deletion_policy: DeletionPolicy::Delete,
                 deletion_grace_seconds: 86_400,
                 authorization_rules: vec![],
+                disable_local_auth: false,
+                issuers: vec![],
+                checkpoint: Checkpoint::ConfigMap,
             },
             shards: std::array::from_fn(|index| Digest::of(index.to_string().as_bytes())),
         }

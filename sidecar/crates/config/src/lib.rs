@@ -28,10 +28,12 @@ pub use configuration::Configuration;
 pub use digest::{Digest, ParseDigestError};
 pub use document::{AssembleError, Document};
 pub use filter::{Filter, Operator, Predicate};
-pub use head::{AuthorizationRule, DeletionPolicy, Head, NamespaceIdentity, Right, Settings};
-pub use report::{PodReport, Problem, REFUSED_LISTED, Refused};
+pub use head::{
+    AuthorizationRule, Checkpoint, DeletionPolicy, Head, Issuer, NamespaceIdentity, Right, Settings,
+};
+pub use report::{LAGS_LISTED, Lag, PodReport, Problem, REFUSED_LISTED, Refused};
 pub use secrets::{AccessKeys, Secrets};
-pub use shard::{Hub, Shard, Subscription, Topic};
+pub use shard::{DeadLetterStore, Hub, Shard, Subscription, Topic};
 
 /// Version of the document's meaning. A reader refuses a document with any other number.
 pub const FORMAT: u32 = 1;

@@ -11,6 +11,15 @@ pub const SECRETS_KEY: &str = "secrets.json";
 pub const SECRETS_REVISION_KEY: &str = "revision";
 /// Key of the JSON of a [`PodReport`](crate::PodReport) in the ConfigMap [`report`].
 pub const REPORT_KEY: &str = "report.json";
+/// Key (`binaryData`) of the gzip of a page's JSON in the ConfigMap [`checkpoints`].
+pub const CHECKPOINT_PAGE_KEY: &str = "page.json.gz";
+/// Key of the JSON of the claim in the ConfigMap [`checkpoints`] 0: which incarnation of the log writes the pages.
+pub const CHECKPOINT_CLAIM_KEY: &str = "claim.json";
+/// Number of the ConfigMaps [`checkpoints`].
+pub const CHECKPOINT_PAGES: usize = 16;
+
+/// The audience of tokens that are meant for Weft: of the cluster's ServiceAccounts, and of the developer locally.
+pub const TOKEN_AUDIENCE: &str = "weft";
 
 /// Label of every object that belongs to a Namespace: the uid of that Namespace. What carries another one was left
 /// behind by a Namespace that had the same name before.
@@ -24,6 +33,8 @@ pub const HTTP_PORT: u16 = 8080;
 pub const AMQPS_PORT: u16 = 5671;
 /// AMQP without TLS in the pod; open only if the Namespace says so.
 pub const AMQP_PORT: u16 = 5672;
+/// HTTPS in the pod for clients of checkpoints, whose containers lie at its root.
+pub const BLOB_PORT: u16 = 10000;
 /// Health, readiness, metrics in the pod; on no Service.
 pub const OPERATIONS_PORT: u16 = 9464;
 
@@ -50,4 +61,9 @@ pub fn secrets(namespace: &str) -> String {
 /// The ConfigMap in which the pod `pod` reports.
 pub fn report(pod: &str) -> String {
     format!("{pod}-report")
+}
+
+/// The ConfigMap with page `index` of the copy of positions. The operator creates it empty; what is in it is the pod's.
+pub fn checkpoints(namespace: &str, index: usize) -> String {
+    format!("{namespace}-checkpoints-{index:02}")
 }

@@ -6,6 +6,8 @@ use crate::{Digest, SHARD_COUNT};
 
 /// How many refused entities a report spells out; there is no more room than that for people to read.
 pub const REFUSED_LISTED: usize = 500;
+/// How many consumers of partitions a report tells the lag of; more would not fit into the object beside the refused.
+pub const LAGS_LISTED: usize = 500;
 
 /// Written by a pod into a ConfigMap of its own, once its doors are open and after every change; read by the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +25,9 @@ pub struct PodReport {
     /// the same, so that the digest alone does not tell.
     #[serde(default)]
     pub serves_hubs: bool,
+    /// Whether this version writes dead letters to object stores: one that does not know them drops such letters.
+    #[serde(default)]
+    pub stores_dead_letters: bool,
     /// Revision of the document in effect.
     pub revision: u64,
     /// Digest of each shard in effect, by index.
@@ -37,6 +42,35 @@ pub struct PodReport {
     /// What takes effect only when the pod restarts, in words for the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending_restart: Vec<String>,
+    /// How often the Namespace's log began on an empty disk, less one. Absent in reports of writers from before it was
+    /// counted: those accept no bearer token, go on accepting access keys whatever the settings say, and keep no
+    /// checkpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<u64>,
+    /// What was lost when this incarnation began on an empty disk, in words for the user; absent if nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_lost: Option<String>,
+    /// How far consumers are behind, at most [`LAGS_LISTED`] of them, in the order of hub, group and partition. A writer
+    /// lets ten seconds pass between two reports that differ in nothing but this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lags: Vec<Lag>,
+}
+
+/// How far the checkpoint of a consumer group is behind the end of a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lag {
+    /// `metadata.uid` of the hub.
+    pub hub_uid: String,
+    /// The consumer group, as the checkpoint spells it.
+    pub group: String,
+    /// Index of the partition.
+    pub partition: u32,
+    /// Sequence number that the group has got to; absent if its checkpoint names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence_number: Option<i64>,
+    /// How many events were sent after it.
+    pub lag: u64,
 }
 
 /// An entity that is not served as it stands in the document.
@@ -57,4 +91,61 @@ pub struct Problem {
     pub revision: u64,
     /// What does not fit, and what to do about it.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> PodReport {
+        PodReport {
+            format: 1,
+            pod_uid: "p".into(),
+            version: "0.1.0".into(),
+            namespace_uid: "u".into(),
+            serves_hubs: true,
+            stores_dead_letters: true,
+            revision: 7,
+            shards: [Digest::of(b""); SHARD_COUNT],
+            secrets_revision: 2,
+            refused: vec![],
+            problem: None,
+            pending_restart: vec![],
+            incarnation: None,
+            data_lost: None,
+            lags: vec![],
+        }
+    }
+
+    fn json(added: &str) -> String {
+        let digests = vec!["\"6c62272e07bb014262b821756295c58d\""; SHARD_COUNT].join(",");
+        format!(
+            r#"{{"format":1,"podUid":"p","version":"0.1.0","namespaceUid":"u","servesHubs":true,"storesDeadLetters":true,"revision":7,"shards":[{digests}],"secretsRevision":2,"refused":[]{added}}}"#
+        )
+    }
+
+    #[test]
+    fn a_report_from_before_there_were_incarnations_is_still_read() {
+        assert_eq!(serde_json::from_str::<PodReport>(&json("")).unwrap(), report());
+        assert_eq!(serde_json::to_string(&report()).unwrap(), json(""));
+    }
+
+    #[test]
+    fn the_json_of_a_report_is_what_other_versions_expect() {
+        let report = PodReport {
+            incarnation: Some(1),
+            data_lost: Some("the disk was empty".into()),
+            lags: vec![Lag {
+                hub_uid: "h".into(),
+                group: "$Default".into(),
+                partition: 3,
+                sequence_number: Some(41),
+                lag: 2,
+            }],
+            ..report()
+        };
+        let added = r#","incarnation":1,"dataLost":"the disk was empty","lags":[{"hubUid":"h","group":"$Default","partition":3,"sequenceNumber":41,"lag":2}]"#;
+        assert_eq!(serde_json::to_string(&report).unwrap(), json(added));
+        assert_eq!(serde_json::from_str::<PodReport>(&json(added)).unwrap(), report);
+    }
 }

@@ -1,5 +1,6 @@
 //! What travels apart from the document, because it must not be read by everyone.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,15 @@ pub struct Secrets {
     pub certificate_pem: String,
     /// Private key of the serving certificate, PEM (PKCS #8).
     pub private_key_pem: String,
+    /// Credentials of the object store of [`Checkpoint::ObjectStore`](crate::Checkpoint::ObjectStore), by the names
+    /// that the store's client gives to its options (`aws_access_key_id`, `azure_storage_account_key`). Empty if the
+    /// copy lies elsewhere, or the pod's own surroundings hold the credentials.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub object_store: BTreeMap<String, String>,
+    /// The same for the stores of dead letters ([`DeadLetterStore`](crate::DeadLetterStore)), by the uid of the
+    /// subscription in the document. One that is not here has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dead_letter_stores: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// The two live keys of a rule: either is accepted, so that they can be replaced one after the other.
@@ -38,6 +48,8 @@ impl fmt::Debug for Secrets {
                 &format_args!("{} bytes", self.certificate_pem.len()),
             )
             .field("private_key_pem", &format_args!("***"))
+            .field("object_store", &self.object_store.keys())
+            .field("dead_letter_stores", &self.dead_letter_stores.keys())
             .finish()
     }
 }
@@ -65,8 +77,33 @@ mod tests {
             rules: vec![keys],
             certificate_pem: "public".into(),
             private_key_pem: "hush".into(),
+            object_store: BTreeMap::from([("aws_secret_access_key".into(), "hush".into())]),
+            dead_letter_stores: BTreeMap::from([(
+                "billing".into(),
+                BTreeMap::from([("aws_secret_access_key".into(), "hush".into())]),
+            )]),
         };
         let shown = format!("{secrets:?}");
-        assert!(shown.contains("app") && !shown.contains("hush"), "{shown}");
+        assert!(
+            ["app", "aws_secret", "billing"]
+                .iter()
+                .all(|name| shown.contains(name)),
+            "{shown}"
+        );
+        assert!(!shown.contains("hush"), "{shown}");
+    }
+
+    #[test]
+    fn secrets_without_object_stores_are_what_they_were_before_there_were_any() {
+        let secrets = Secrets {
+            rules: vec![],
+            certificate_pem: "c".into(),
+            private_key_pem: "p".into(),
+            object_store: BTreeMap::new(),
+            dead_letter_stores: BTreeMap::new(),
+        };
+        let json = r#"{"rules":[],"certificatePem":"c","privateKeyPem":"p"}"#;
+        assert_eq!(serde_json::to_string(&secrets).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Secrets>(json).unwrap(), secrets);
     }
 }

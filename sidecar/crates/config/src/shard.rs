@@ -61,9 +61,22 @@ pub struct Subscription {
     pub time_to_live_seconds: u64,
     /// Which events of the topic the subscription receives.
     pub filter: Filter,
-    /// Uid of the topic in this document that takes the dead letters; without it they are dropped.
+    /// Uid of the topic in this document that takes the dead letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter_topic: Option<String>,
+    /// The object store that takes the dead letters instead. Without either they are dropped. A reader from before there
+    /// was this field drops them, which its [`PodReport`](crate::PodReport) tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter_store: Option<DeadLetterStore>,
+}
+
+/// A place in an object store for the dead letters of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLetterStore {
+    /// Bucket or container, and a path in it: `s3://`, `az://`, `azure://` or `gs://`; in local mode also `file://`.
+    /// The credentials are in [`Secrets::dead_letter_stores`](crate::Secrets::dead_letter_stores).
+    pub url: String,
 }
 
 /// An event hub.
@@ -106,6 +119,34 @@ mod tests {
         let json = r#"{"format":1,"index":3,"topics":[]}"#;
         assert_eq!(serde_json::to_string(&shard).unwrap(), json);
         assert_eq!(serde_json::from_str::<Shard>(json).unwrap(), shard);
+    }
+
+    #[test]
+    fn the_json_of_a_subscription_is_what_other_versions_expect() {
+        let subscription = Subscription {
+            uid: "u".into(),
+            name: "Billing".into(),
+            resource_name: "billing".into(),
+            lock_duration_seconds: 60,
+            max_delivery_count: 10,
+            time_to_live_seconds: 3600,
+            filter: Filter::default(),
+            dead_letter_topic: None,
+            dead_letter_store: None,
+        };
+        let json = serde_json::to_string(&subscription).unwrap();
+        assert!(!json.contains("deadLetter"), "{json}");
+        assert_eq!(serde_json::from_str::<Subscription>(&json).unwrap(), subscription);
+        let stored = Subscription {
+            dead_letter_store: Some(DeadLetterStore {
+                url: "s3://bucket/letters".into(),
+            }),
+            ..subscription
+        };
+        let added = r#","deadLetterStore":{"url":"s3://bucket/letters"}}"#;
+        let json = format!("{}{added}", json.strip_suffix('}').unwrap());
+        assert_eq!(serde_json::to_string(&stored).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Subscription>(&json).unwrap(), stored);
     }
 
     #[test]

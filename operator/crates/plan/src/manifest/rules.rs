@@ -11,6 +11,7 @@ use crate::name::{
     ClientName, is_label_byte, is_label_value, is_metadata_key, is_namespace_name, is_object_name,
     is_reserved, is_rule_or_group_name, is_server_name,
 };
+use crate::place::{is_issuer, is_issuer_prefix, is_object_store};
 use crate::size::{DEFAULT_SIZE, StorageSize, exact, is_quantity};
 
 /// A rule in Rust. It is asked about values only that fit the schema.
@@ -57,7 +58,7 @@ const fn here(rule: Rule, holds: fn(&Value) -> bool) -> Twin {
     }
 }
 
-static TWINS: [Twin; 31] = [
+static TWINS: [Twin; 37] = [
     at("metadata.name", rules::NAMESPACE_NAME, |object| {
         is_namespace_name(text(&object["metadata"]["name"]))
     }),
@@ -80,6 +81,18 @@ static TWINS: [Twin; 31] = [
     }),
     here(rules::STORAGE_CLASS_NAME, |name| {
         text(name).is_empty() || is_object_name(text(name))
+    }),
+    here(rules::ONE_CHECKPOINT, |checkpoint| {
+        has(checkpoint, "configMap") != has(checkpoint, "objectStore")
+    }),
+    here(rules::ONE_DEAD_LETTER, |dead_letter| {
+        has(dead_letter, "topicRef") != has(dead_letter, "objectStore")
+    }),
+    here(rules::OBJECT_STORE_URL, |url| is_object_store(text(url))),
+    here(rules::ISSUER_URL, |url| is_issuer(text(url))),
+    here(rules::ISSUER_PREFIX, |prefix| is_issuer_prefix(text(prefix))),
+    here(rules::CERTIFICATES, |pem| {
+        text(pem).contains("-----BEGIN CERTIFICATE-----")
     }),
     at("dnsNames", rules::DNS_NAMES_WITHOUT_SECRET, |tls| {
         !has(tls, "secretRef") || !has(tls, "dnsNames")

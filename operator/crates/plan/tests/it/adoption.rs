@@ -165,6 +165,36 @@ fn without_the_annotation_an_object_has_its_own_data_again() {
 }
 
 #[test]
+fn what_is_found_around_a_subscription_refuses_it_alone() {
+    let objects = all_born(&[
+        namespace("shop"),
+        topic("orders", "shop"),
+        subscription("billing", "orders"),
+        subscription("audit", "orders"),
+    ]);
+    let mut inputs = inputs(&objects);
+    inputs.findings.push(plan::Finding {
+        uid: uid(2),
+        reason: Reason::SecretNotFound,
+        violation: Violation::new(
+            "spec.deadLetter.objectStore.credentialsSecretRef",
+            "there is no Secret \"a\"",
+            "create it",
+        ),
+    });
+    let plan = plan::plan(&inputs);
+    assert_eq!(
+        reasons(&plan)[1..],
+        [
+            ("orders", Reason::Accepted),
+            ("billing", Reason::SecretNotFound),
+            ("audit", Reason::Accepted),
+        ]
+    );
+    assert_eq!(plan.configurations[0].topics[0].subscriptions.len(), 1);
+}
+
+#[test]
 fn what_is_found_around_a_namespace_refuses_it_and_its_children_wait() {
     let objects = all_born(&[
         namespace("shop"),

@@ -146,12 +146,40 @@ fn both_say_the_same_of_a_change() {
             ),
             3,
         ),
+        (
+            subscription(
+                json!({"topicRef": {"name": "a"}, "azureName": "Billing", "queue": {}, "deadLetter": {"objectStore": {"url": "s3://a"}}}),
+            ),
+            0,
+        ),
     ];
     for (new, expected) in changes {
         let ours = messages(&manifest::check_change(kind, &old, &new));
         let theirs = cel(kind, &new, Some(&old));
         assert_eq!(ours.len(), expected, "{new}: {ours:?}");
         assert_eq!(sorted(ours), sorted(theirs), "{new}");
+    }
+}
+
+#[test]
+fn both_say_the_same_of_where_dead_letters_go() {
+    let kind = Kind::EventSubscription;
+    for (dead_letter, expected) in [
+        (json!({}), 1),
+        (json!({"topicRef": {"name": "d"}}), 0),
+        (json!({"objectStore": {"url": "s3://bucket/letters"}}), 0),
+        (json!({"objectStore": {"url": "file:///tmp/letters"}}), 0),
+        (json!({"objectStore": {"url": "https://bucket"}}), 1),
+        (
+            json!({"topicRef": {"name": "d"}, "objectStore": {"url": "az://a"}}),
+            1,
+        ),
+    ] {
+        let spec = json!({"topicRef": {"name": "a"}, "queue": {}, "deadLetter": dead_letter});
+        let manifest = manifest(kind, "billing", spec);
+        let ours = messages(&manifest::check(kind, &manifest));
+        assert_eq!(ours.len(), expected, "{manifest}: {ours:?}");
+        assert_eq!(sorted(ours), sorted(cel(kind, &manifest, None)), "{manifest}");
     }
 }
 
@@ -358,6 +386,7 @@ fn both_say_the_same_at_the_edges() {
         }
     }
     edges.extend(edges_of_the_cluster().into_iter().map(namespace));
+    edges.extend(edges_of_places().into_iter().map(namespace));
     edges.extend(edges_of_hubs());
     for rules in [["app", "App"], ["app", "apq"]] {
         let rules: Vec<Value> = rules
@@ -433,6 +462,96 @@ fn edges_of_hubs() -> Vec<(Kind, String, Value)> {
         edges.push(hub(json!({"eventHub": event_hub})));
     }
     edges
+}
+
+/// Where issuers and object stores are.
+fn edges_of_places() -> Vec<Value> {
+    let issuer = |more: Value| {
+        let plain = json!({"url": "https://login.example.com", "audiences": ["weft"], "prefix": "corp:"});
+        json!({"identity": {"issuers": [merge(plain, more)]}})
+    };
+    let store = |url: &str| json!({"checkpoint": {"objectStore": {"url": url}}});
+    let mut specs = vec![
+        json!({"checkpoint": {}}),
+        json!({"checkpoint": {"configMap": {}}}),
+        json!({"checkpoint": {"configMap": {}, "objectStore": {"url": "s3://a"}}}),
+    ];
+    for url in [
+        "https://a",
+        "https://a/",
+        "https://login.example.com/tenant/v2.0",
+        "https://a:1",
+        "https://a:65535/x",
+        "https://a:65536",
+        "https://a:0",
+        "https://a:01",
+        "https://a:+1",
+        "https://a:",
+        "https://a.",
+        "https://-a",
+        "https://",
+        "https:///a",
+        "https://a@b",
+        "https://a?b",
+        "https://a/?b",
+        "https://a/b#c",
+        "https://a b",
+        "http://a",
+        "HTTPS://a",
+        "https://[::1]",
+        "https://ü",
+        "https://a\n",
+    ] {
+        specs.push(issuer(json!({"url": url})));
+    }
+    for length in [253, 254] {
+        specs.push(issuer(json!({"url": format!("https://{}", "a".repeat(length))})));
+    }
+    for prefix in [
+        "s", "system", "system:", "system:a", "systems:", "corp:", "-", "#", "a b", "ü", "a\n", "System:",
+    ] {
+        specs.push(issuer(json!({"prefix": prefix})));
+    }
+    for pem in [
+        "-----BEGIN CERTIFICATE-----",
+        "ca.crt",
+        "-----BEGIN CERTIFICATE REQUEST-----",
+    ] {
+        specs.push(issuer(json!({"certificateAuthority": pem})));
+    }
+    specs.extend(
+        [
+            "s3://a",
+            "s3://a/",
+            "s3://a//",
+            "s3://a/b",
+            "s3://a/b/c=d/~e+f/",
+            "s3://a/b//c",
+            "s3://a/.b",
+            "s3://a/..",
+            "s3://a/b.c",
+            "s3://a/b?c",
+            "s3://a.",
+            "s3://",
+            "s3:///a",
+            "S3://a",
+            "gs://a/b",
+            "az://a/b",
+            "azure://a_b/c",
+            "https://a/b",
+            "file://a",
+            "file:///",
+            "file:///a",
+            "file:///ü/.. b",
+            "file:///a\n",
+            "s3://a\n",
+        ]
+        .map(store),
+    );
+    for length in [222, 223] {
+        specs.push(store(&format!("s3://{}", "a".repeat(length))));
+    }
+    specs
 }
 
 /// The fields that only a cluster gives a meaning.

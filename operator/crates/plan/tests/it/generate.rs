@@ -51,6 +51,7 @@ fn of_schema(name: &str, schema: &Value) -> BoxedStrategy<Value> {
         ])
         .boxed(),
         "object" if name == "filters" => one_filter(schema),
+        "object" if ["checkpoint", "deadLetter", "storage"].contains(&name) => one_field(schema),
         "object" => object(schema),
         "array" => array(name, schema),
         "string" => text(name, schema),
@@ -86,8 +87,8 @@ fn object(schema: &Value) -> BoxedStrategy<Value> {
     };
     let fields: Vec<_> = schema["properties"]
         .as_object()
-        .expect("an object has properties")
-        .iter()
+        .into_iter()
+        .flatten()
         .map(|(name, property)| {
             let value = of_schema(name, property);
             let value = if is_required(name) {
@@ -131,6 +132,25 @@ fn amount() -> BoxedStrategy<Value> {
     .boxed()
 }
 
+/// None, one or two of the fields, mostly one.
+fn one_field(schema: &Value) -> BoxedStrategy<Value> {
+    let properties = schema["properties"].as_object().expect("it has fields").clone();
+    let names: Vec<String> = properties.keys().cloned().collect();
+    let count = prop_oneof![1 => Just(0usize), 30 => Just(1), 1 => Just(2)];
+    (count, Just(names).prop_shuffle())
+        .prop_flat_map(move |(count, names)| {
+            let chosen: Vec<_> = names[..count]
+                .iter()
+                .map(|name| {
+                    let name = name.clone();
+                    of_schema(&name, &properties[&name]).prop_map(move |value| (name.clone(), value))
+                })
+                .collect();
+            chosen.prop_map(|fields| Value::Object(fields.into_iter().collect()))
+        })
+        .boxed()
+}
+
 /// A key and none, one or two operators, mostly one.
 fn one_filter(schema: &Value) -> BoxedStrategy<Value> {
     let properties = schema["properties"]
@@ -162,7 +182,11 @@ fn array(name: &str, schema: &Value) -> BoxedStrategy<Value> {
     let limit = |keyword: &str| schema[keyword].as_u64().expect("bounded") as usize;
     let (least, most) = (limit("minItems"), limit("maxItems"));
     // Of the longest lists, edges are written down elsewhere: they would take most of the time here.
-    let (few, many) = (most.min(least + 3), most.min(32));
+    // Each issuer has many a field to get wrong.
+    let (few, many) = match name {
+        "issuers" => (least, most.min(least + 1)),
+        _ => (most.min(least + 3), most.min(32)),
+    };
     let length = if least == most {
         (least..=most).boxed()
     } else {
@@ -180,7 +204,7 @@ fn array(name: &str, schema: &Value) -> BoxedStrategy<Value> {
 fn unique(schema: &Value, items: Vec<Value>) -> Vec<Value> {
     let identity = |item: &Value| match schema["x-kubernetes-list-type"].as_str() {
         Some("set") => Some(item.clone()),
-        Some("map") => Some(item["name"].clone()),
+        Some("map") => Some(item[schema["x-kubernetes-list-map-keys"][0].as_str()?].clone()),
         _ => None,
     };
     let mut kept: Vec<Value> = Vec::new();
@@ -205,6 +229,21 @@ fn text(name: &str, schema: &Value) -> BoxedStrategy<Value> {
             "P([0-9]{1,3}D)?(T([0-9]{0,3}H)?([0-9]{1,5}M)?([0-9]{1,4}S)?)?".boxed()
         }
         "key" => filter_key().boxed(),
+        "url" => {
+            let (https, store) = (
+                "https://[a-z0-9]{1,3}([.][a-z]{1,3})?(:[1-9][0-9]{0,3})?(/[a-z~%._-]{0,4}){0,2}",
+                "(s3|gs|az|azure)://[a-z]{1,3}(/[a-z=_][a-z.]{0,3}){0,2}/?",
+            );
+            let is_issuer = schema["x-kubernetes-validations"].to_string().contains("https");
+            let odd = "(https|s3|file|http)://[a-z0-9.:/@?# -]{0,8}";
+            prop_oneof![80 => if is_issuer { https } else { store }, 1 => odd].boxed()
+        }
+        "prefix" => {
+            prop_oneof![80 => "[a-z]{1,4}[:/#]", 1 => "(s|sys|system|system:|system:a| |a b)"].boxed()
+        }
+        "certificateAuthority" => {
+            prop_oneof![80 => "-----BEGIN CERTIFICATE-----\n[A-Z]{3}", 1 => "[A-Z]{3}"].boxed()
+        }
         "dnsNames" => prop_oneof![
             20 => "([*][.])?([a-z0-9]{1,3}[.]){0,2}[a-z]{1,3}",
             1 => "([*][.])?([a-z0-9]{1,3}[.]){0,2}[a-z0-9]{1,3}|10[.]0[.]0[.][0-9]{1,3}",

@@ -186,6 +186,54 @@ fn a_namespace_has_one_kind_of_storage_and_rules_with_different_names() {
 }
 
 #[test]
+fn an_issuer_needs_a_url_and_a_prefix_that_cannot_be_mistaken() {
+    let shop = |issuer: Value| {
+        json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Namespace", "metadata": {"name": "shop"},
+        "spec": {"identity": {"issuers": [issuer]}}})
+    };
+    let issuer = |url: &str, prefix: &str| shop(json!({"url": url, "audiences": ["weft"], "prefix": prefix}));
+    assert!(manifest::read(&issuer("https://login.example.com", "corp:")).is_ok());
+    let text = mistakes(&issuer("http://login.example.com", "corp:"));
+    assert!(
+        text.starts_with("spec.identity.issuers[0].url: the URL of an issuer begins with https://"),
+        "{text}"
+    );
+    for prefix in ["system:", "sys"] {
+        let text = mistakes(&issuer("https://login.example.com", prefix));
+        assert!(
+            text.starts_with("spec.identity.issuers[0].prefix: ") && text.contains("write for example corp:"),
+            "{text}"
+        );
+    }
+    assert!(
+        mistakes(&issuer("https://login.example.com", "")).starts_with("spec.identity.issuers[0].prefix: ")
+    );
+    let missing = mistakes(&shop(
+        json!({"url": "https://login.example.com", "prefix": "corp:"}),
+    ));
+    assert!(missing.contains("audiences is required"), "{missing}");
+}
+
+#[test]
+fn the_copy_of_positions_lies_in_one_place_that_stores_understand() {
+    let shop = |checkpoint: Value| {
+        json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Namespace",
+        "metadata": {"name": "shop"}, "spec": {"checkpoint": checkpoint}})
+    };
+    assert!(manifest::read(&shop(json!({"configMap": {}}))).is_ok());
+    let both = json!({"configMap": {}, "objectStore": {"url": "s3://bucket"}});
+    for checkpoint in [json!({}), both] {
+        assert!(mistakes(&shop(checkpoint)).starts_with("spec.checkpoint: checkpoint has exactly one of"));
+    }
+    let text = mistakes(&shop(
+        json!({"objectStore": {"url": "https://bucket.s3.amazonaws.com/shop"}}),
+    ));
+    assert!(text.contains("write for example s3://bucket/weft/shop"), "{text}");
+    let text = mistakes(&shop(json!({"configMap": {"name": "mine"}})));
+    assert!(text.starts_with("spec.checkpoint.configMap.name: "), "{text}");
+}
+
+#[test]
 fn a_foreign_kind_or_version_is_named() {
     assert!(
         mistakes(&billing(|manifest| manifest["kind"] = json!("EventSubscripton")))

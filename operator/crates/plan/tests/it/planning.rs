@@ -1,6 +1,6 @@
 //! Objects together.
 
-use config::{DeletionPolicy, Document, Operator, Right, Shard};
+use config::{Checkpoint, DeletionPolicy, Document, Issuer, Operator, Right, Shard};
 use crds::shared::Reason;
 use plan::manifest::{self, Object};
 use plan::{Inputs, plan};
@@ -49,6 +49,49 @@ fn a_whole_set_is_accepted_with_azures_defaults() {
     assert_eq!(billing.time_to_live_seconds, 86_400);
     assert_eq!(billing.filter, config::Filter::default());
     assert_eq!(billing.dead_letter_topic, None);
+}
+
+fn shop(spec: Value) -> Value {
+    json!({"kind": "Namespace", "metadata": {"name": "shop", "namespace": "prod"}, "spec": spec})
+}
+
+#[test]
+fn whom_a_namespace_trusts_and_where_it_keeps_its_copy_arrive_in_the_document() {
+    let plan = planned(&[shop(json!({
+        "disableLocalAuth": true,
+        "identity": {"issuers": [{
+            "url": "https://login.example.com/tenant", "audiences": ["weft", "events"], "prefix": "corp:",
+            "groupsClaim": "roles", "certificateAuthority": "-----BEGIN CERTIFICATE-----",
+        }]},
+        "checkpoint": {"objectStore": {"url": "s3://bucket/shop", "credentialsSecretRef": {"name": "store"}}},
+    }))]);
+    let settings = &plan.configurations[0].settings;
+    assert!(settings.disable_local_auth);
+    let issuer = Issuer {
+        url: "https://login.example.com/tenant".into(),
+        audiences: vec!["weft".into(), "events".into()],
+        prefix: "corp:".into(),
+        username_claim: None,
+        groups_claim: Some("roles".into()),
+        certificate_authority_pem: Some("-----BEGIN CERTIFICATE-----".into()),
+    };
+    assert_eq!(settings.issuers, [issuer]);
+    let url = "s3://bucket/shop".to_owned();
+    assert_eq!(settings.checkpoint, Checkpoint::ObjectStore { url });
+}
+
+#[test]
+fn a_namespace_that_says_nothing_of_identity_has_the_document_that_it_had_before() {
+    let silent = planned(&[shop(json!({}))]);
+    let explicit = planned(&[shop(
+        json!({"disableLocalAuth": false, "checkpoint": {"configMap": {}}}),
+    )]);
+    let settings = &silent.configurations[0].settings;
+    assert_eq!(&explicit.configurations[0].settings, settings);
+    let json = serde_json::to_string(settings).unwrap();
+    for word in ["disableLocalAuth", "issuers", "checkpoint"] {
+        assert!(!json.contains(word), "{json}");
+    }
 }
 
 #[test]
@@ -234,6 +277,22 @@ fn dead_letters_go_to_a_topic_of_the_same_namespace() {
         shop.topics[0].subscriptions[0].dead_letter_topic.as_deref(),
         Some(&*uid(3))
     );
+}
+
+#[test]
+fn dead_letters_may_go_to_an_object_store_instead() {
+    let billing = with(
+        subscription("billing", "orders"),
+        "deadLetter",
+        json!({"objectStore": {"url": "s3://bucket/letters", "credentialsSecretRef": {"name": "store"}}}),
+    );
+    let plan = planned(&[namespace("shop"), topic("orders", "shop"), billing]);
+    let orders = &plan.configurations[0].topics[0];
+    assert!(!orders.dead_letter_target);
+    let billing = &orders.subscriptions[0];
+    assert_eq!(billing.dead_letter_topic, None);
+    let url = "s3://bucket/letters".to_owned();
+    assert_eq!(billing.dead_letter_store, Some(config::DeadLetterStore { url }));
 }
 
 #[test]

@@ -188,6 +188,7 @@ proptest! {
                 prop_assert_eq!(names.len(), topic.subscriptions.len());
                 for subscription in &topic.subscriptions {
                     prop_assert!((60..=topic.retention_seconds).contains(&subscription.time_to_live_seconds));
+                    prop_assert!(subscription.dead_letter_topic.is_none() || subscription.dead_letter_store.is_none());
                     let Some(target) = &subscription.dead_letter_topic else { continue };
                     prop_assert!(target != &topic.uid);
                     prop_assert!(document.topics.iter().any(|other| &other.uid == target && other.dead_letter_target));
