@@ -9,16 +9,19 @@ use runtime::{Clock, Operations, TaskScope};
 use tokio::sync::watch;
 
 use crate::config::{Entities, Plan};
+use crate::copies::Copies;
 use crate::error::Error;
-use crate::log::start_broker;
+use crate::letters::Letters;
+use crate::log::{Opened, start_broker};
 use crate::metrics::{ConfigurationMetrics, Process};
 use crate::ports::Ports;
 use crate::readiness::Readiness;
 use crate::reload::{Reloader, read_certificate};
 use crate::report::Report;
 use crate::settings::{Addresses, Settings};
+use crate::standing::{self, Standing};
 use crate::stop::Scopes;
-use crate::{Configuration, Sidecar};
+use crate::{Configuration, Sidecar, identity};
 
 /// A data plane that waits for its first configuration: its ports are bound, the operations port answers (alive, not
 /// ready), the doors are closed and the log was not touched.
@@ -78,10 +81,11 @@ impl Prepared {
         let Self { parts, scopes } = self;
         let (addresses, readiness) = (parts.ports.addresses, parts.readiness.clone());
         match parts.assemble(configurations, &scopes).await {
-            Ok(report) => Ok(Sidecar {
+            Ok(Watched { reports, standings }) => Ok(Sidecar {
                 addresses,
                 readiness,
-                report,
+                report: reports,
+                standing: standings,
                 scopes,
             }),
             Err(error) => {
@@ -114,7 +118,8 @@ impl Parts {
     fn read(&self, configuration: &Configuration) -> Result<(Plan, Option<Certificate>), Error> {
         let plan = Plan::read(configuration, &Entities::default())
             .map_err(|reason| refuse(configuration, reason))?;
-        let certificate = match self.ports.https.is_some() || self.ports.amqps.is_some() {
+        let doors = [&self.ports.https, &self.ports.amqps, &self.ports.blob];
+        let certificate = match doors.iter().any(|door| door.is_some()) {
             true => Some(
                 read_certificate(&configuration.secrets).map_err(|reason| refuse(configuration, reason))?,
             ),
@@ -128,7 +133,7 @@ impl Parts {
         self,
         mut configurations: watch::Receiver<Arc<Configuration>>,
         scopes: &Scopes,
-    ) -> Result<watch::Receiver<Report>, Error> {
+    ) -> Result<Watched, Error> {
         let first = configurations.borrow_and_update().clone();
         let (plan, certificate) = self.read(&first)?;
         let Self {
@@ -138,26 +143,58 @@ impl Parts {
             registry,
             readiness,
         } = self;
-        let authorizer = Authorizer::new(&plan.keys);
-        let namespace_uid = &first.document.head.namespace.uid;
-        let (broker, log) = start_broker(&settings, &plan, namespace_uid, &clock, &registry, scopes).await?;
+        let authorizer = Authorizer::new(&plan.keys).with_reviewer(settings.identity.reviewer.clone());
+        authorizer.name(plan.names.clone());
+        let namespace = &first.document.head.namespace;
+        let copies = Copies::open(&settings, &first).map_err(|reason| refuse(&first, reason))?;
+        let (uid, common) = (&namespace.uid, (&clock, &registry, scopes));
+        let places = copies.places();
+        let Opened {
+            broker,
+            log,
+            table,
+            claim,
+        } = tokio::select! {
+            opened = start_broker(&settings, &plan, uid, &places, common) => opened?,
+            never = copies.follow(configurations.clone()) => match never {},
+        };
+        let letters = Letters::new(
+            broker.clone(),
+            table,
+            clock.clone(),
+            scopes.copies.clone(),
+            &registry,
+        );
+        let (standing, standings) = watch::channel(Standing::of(&claim));
+        let fenced = copies.keep(&claim, broker.clone(), &scopes.copies, &registry);
+        let watching = standing::watch_copy(copies.name(), fenced, standing.clone());
+        scopes.copies.spawn("claim of the copy", watching);
+        let following = standing::follow(broker.clone(), standing, scopes.reload.clone());
+        scopes.reload.spawn("lag of consumers", following);
+        let wanted = first.document.head.settings.issuers.clone();
+        let issuers = identity::follow(settings.identity, authorizer.clone(), wanted, &scopes.reload);
         let door = Door::new(
             broker.clone(),
             authorizer.clone(),
             clock,
             settings.limits,
             &registry,
+            &namespace.name,
         );
         let (report, reports) = watch::channel(Report::on(&first, plan.refused));
         let reloader = Reloader {
             broker,
             authorizer,
+            issuers,
+            letters,
+            copies,
+            checkpoint: first.document.head.settings.checkpoint.clone(),
             certificate: certificate.clone(),
             metrics: ConfigurationMetrics::register(&registry, &reports.borrow()),
             report,
             log,
             capacity: plan.capacity,
-            namespace_uid: namespace_uid.clone(),
+            namespace_uid: namespace.uid.clone(),
             entities: plan.entities,
             deletion: plan.deletion,
         };
@@ -170,13 +207,20 @@ impl Parts {
             http: ports.http,
             https: ports.https.zip(certificate.clone()),
             amqp: ports.amqp,
-            amqps: ports.amqps.zip(certificate),
+            amqps: ports.amqps.zip(certificate.clone()),
+            blob: ports.blob.zip(certificate),
             scope: scopes.doors.clone(),
         };
         let serving = serve(doors, reloader, configurations, readiness, scopes.reload.clone());
         scopes.reload.spawn("configuration", serving);
-        Ok(reports)
+        Ok(Watched { reports, standings })
     }
+}
+
+/// What whoever started the data plane may watch.
+struct Watched {
+    reports: watch::Receiver<Report>,
+    standings: watch::Receiver<Standing>,
 }
 
 fn refuse(configuration: &Configuration, reason: String) -> Error {
@@ -208,6 +252,7 @@ struct Doors {
     https: Option<(Listener, Certificate)>,
     amqp: Option<Listener>,
     amqps: Option<(Listener, Certificate)>,
+    blob: Option<(Listener, Certificate)>,
     scope: TaskScope,
 }
 
@@ -224,6 +269,9 @@ impl Doors {
         }
         if let Some((listener, certificate)) = self.amqps {
             self.door.open_amqps(listener, &certificate, &self.scope);
+        }
+        if let Some((listener, certificate)) = self.blob {
+            self.door.open_blob_tls(listener, &certificate, &self.scope);
         }
     }
 }

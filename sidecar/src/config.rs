@@ -3,7 +3,7 @@
 //! The document is already valid when `plan` wrote it. What is checked here is what would otherwise harm data or panic:
 //! operator and data plane are upgraded apart, and a document can be written by hand.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use broker::{
@@ -12,6 +12,7 @@ use broker::{
 };
 use model::{ByteCount, Uid};
 
+use crate::letters::{self, Destination};
 use crate::report::{Kind, Refused};
 
 /// What the document says, for those who obey it.
@@ -20,6 +21,7 @@ pub(crate) struct Plan {
     pub(crate) entities: Entities,
     pub(crate) deletion: DeletionConfig,
     pub(crate) keys: auth::Keys,
+    pub(crate) names: auth::Names,
     pub(crate) capacity: ByteCount,
     pub(crate) refused: Vec<Refused>,
 }
@@ -29,6 +31,8 @@ pub(crate) struct Plan {
 pub(crate) struct Entities {
     pub(crate) topics: Vec<TopicConfig>,
     pub(crate) hubs: Vec<HubConfig>,
+    /// Where the dead letters of those subscriptions go that have an object store for them.
+    pub(crate) letters: Vec<Destination>,
 }
 
 impl Plan {
@@ -45,15 +49,21 @@ impl Plan {
                 "it has format {found}, this version reads format {known}; upgrade the data plane"
             ));
         }
-        let mut reader = Reader::new(&configuration.document, served);
+        let mut reader = Reader::new(configuration, served);
+        let topics = reader.topics(&configuration.document.topics);
         let entities = Entities {
-            topics: reader.topics(&configuration.document.topics),
             hubs: reader.hubs(&configuration.document.hubs),
+            letters: reader.letters(&topics),
+            topics,
         };
         Ok(Self {
             entities,
             deletion: deletion(&head.settings, &reader.refused),
-            keys: keys(&head.settings.authorization_rules, &configuration.secrets.rules),
+            keys: auth::Keys {
+                local_auth_disabled: head.settings.disable_local_auth,
+                ..keys(&head.settings.authorization_rules, &configuration.secrets.rules)
+            },
+            names: names(&configuration.document),
             capacity: ByteCount(head.settings.storage_capacity_bytes),
             refused: reader.refused,
         })
@@ -86,7 +96,31 @@ fn keys(rules: &[config::AuthorizationRule], keys: &[config::AccessKeys]) -> aut
     });
     auth::Keys {
         rules: rules.collect(),
+        ..auth::Keys::default()
     }
+}
+
+/// What clients' names are called in Kubernetes, where roles name resources.
+fn names(document: &config::Document) -> auth::Names {
+    let mut names = auth::Names {
+        namespace: document.head.namespace.name.clone(),
+        ..auth::Names::default()
+    };
+    for topic in &document.topics {
+        let name = topic.name.to_ascii_lowercase();
+        for subscription in &topic.subscriptions {
+            let key = (name.clone(), subscription.name.to_ascii_lowercase());
+            names
+                .subscriptions
+                .insert(key, subscription.resource_name.clone());
+        }
+        names.topics.insert(name, topic.resource_name.clone());
+    }
+    for hub in &document.hubs {
+        let name = hub.name.to_ascii_lowercase();
+        names.hubs.insert(name, hub.resource_name.clone());
+    }
+    names
 }
 
 fn rights(listed: &[config::Right]) -> auth::Rights {
@@ -98,16 +132,26 @@ fn rights(listed: &[config::Right]) -> auth::Rights {
 }
 
 struct Reader<'a> {
+    /// Of the Namespace.
+    name: &'a str,
     declared: HashSet<Uid>,
     served: HashMap<Uid, &'a TopicConfig>,
     served_hubs: HashMap<Uid, &'a HubConfig>,
+    served_letters: HashMap<Uid, &'a Destination>,
+    /// What the stores for dead letters are opened with, by the subscription.
+    credentials: &'a BTreeMap<String, BTreeMap<String, String>>,
+    /// Of accepted subscriptions.
+    letters: HashMap<Uid, Destination>,
     taken_uids: HashSet<Uid>,
     refused: Vec<Refused>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(document: &config::Document, served: &'a Entities) -> Self {
+    fn new(configuration: &'a crate::Configuration, served: &'a Entities) -> Self {
+        let document = &configuration.document;
+        let letters = served.letters.iter();
         Self {
+            name: &document.head.namespace.name,
             declared: document
                 .topics
                 .iter()
@@ -115,6 +159,9 @@ impl<'a> Reader<'a> {
                 .collect(),
             served: served.topics.iter().map(|topic| (topic.uid, topic)).collect(),
             served_hubs: served.hubs.iter().map(|hub| (hub.uid, hub)).collect(),
+            served_letters: letters.map(|letters| (letters.subscription, letters)).collect(),
+            credentials: &configuration.secrets.dead_letter_stores,
+            letters: HashMap::new(),
             taken_uids: HashSet::new(),
             refused: Vec::new(),
         }
@@ -141,7 +188,7 @@ impl<'a> Reader<'a> {
         check_name(&topic.name, names)?;
         self.taken_uids.insert(uid);
         names.insert(topic.name.to_ascii_lowercase());
-        let subscriptions = self.subscriptions(uid, &topic.subscriptions);
+        let subscriptions = self.subscriptions(uid, &topic.name, &topic.subscriptions);
         let retention = Duration::from_secs(topic.retention_seconds);
         Ok(TopicConfig {
             uid,
@@ -154,15 +201,21 @@ impl<'a> Reader<'a> {
     fn subscriptions(
         &mut self,
         topic: Uid,
+        topic_name: &str,
         subscriptions: &[config::Subscription],
     ) -> Vec<SubscriptionConfig> {
         let mut names = HashSet::new();
         let mut accepted = Vec::with_capacity(subscriptions.len());
         for subscription in subscriptions {
-            match self.subscription(subscription, &names) {
-                Ok(config) => {
+            match self.subscription(subscription, topic_name, &names) {
+                Ok((config, letters)) => {
                     self.taken_uids.insert(config.uid);
                     names.insert(config.name.to_ascii_lowercase());
+                    if let Some(trouble) = letters.as_ref().and_then(Destination::trouble) {
+                        let (name, uid) = (&subscription.resource_name, &subscription.uid);
+                        self.refuse(Kind::EventSubscription, name, uid, trouble);
+                    }
+                    self.letters.extend(letters.map(|letters| (config.uid, letters)));
                     accepted.push(config);
                 }
                 Err(reason) => {
@@ -179,19 +232,63 @@ impl<'a> Reader<'a> {
     fn subscription(
         &self,
         subscription: &config::Subscription,
+        topic_name: &str,
         names: &HashSet<String>,
-    ) -> Result<SubscriptionConfig, String> {
+    ) -> Result<(SubscriptionConfig, Option<Destination>), String> {
         let uid = self.uid(&subscription.uid)?;
         check_name(&subscription.name, names)?;
-        Ok(SubscriptionConfig {
+        let letters = self.destination(uid, topic_name, subscription)?;
+        let config = SubscriptionConfig {
             uid,
             name: subscription.name.clone(),
             lock_duration: Duration::from_secs(subscription.lock_duration_seconds),
             max_delivery_count: subscription.max_delivery_count,
             time_to_live: Some(Duration::from_secs(subscription.time_to_live_seconds)),
             filter: filter(&subscription.filter),
-            dead_letter: self.dead_letter(subscription.dead_letter_topic.as_deref())?,
-        })
+            dead_letter: match &letters {
+                Some(letters) => Some(letters::topic_uid(letters.subscription)),
+                None => self.dead_letter(subscription.dead_letter_topic.as_deref())?,
+            },
+        };
+        Ok((config, letters))
+    }
+
+    /// The object store that takes the dead letters. One that is in use already is not opened again.
+    fn destination(
+        &self,
+        uid: Uid,
+        topic_name: &str,
+        subscription: &config::Subscription,
+    ) -> Result<Option<Destination>, String> {
+        const NONE: &BTreeMap<String, String> = &BTreeMap::new();
+        let Some(store) = &subscription.dead_letter_store else {
+            return Ok(None);
+        };
+        if subscription.dead_letter_topic.is_some() {
+            return Err(
+                "its dead letters go to a topic and to an object store; leave one of them out".into(),
+            );
+        }
+        let options = self.credentials.get(&subscription.uid).unwrap_or(NONE);
+        let sender = [self.name, topic_name, &subscription.name].map(str::to_owned);
+        match self.served_letters.get(&uid) {
+            Some(served) if served.is(uid, &sender, &store.url, options) => Ok(Some((*served).clone())),
+            _ => Ok(Some(Destination::open(uid, sender, &store.url, options))),
+        }
+    }
+
+    /// Where the dead letters of these topics' subscriptions go, as far as that is an object store: as it was, if the
+    /// subscription goes on as it was.
+    fn letters(&mut self, topics: &[TopicConfig]) -> Vec<Destination> {
+        let subscriptions = topics.iter().flat_map(|topic| &topic.subscriptions);
+        let stored = subscriptions.filter(|one| one.dead_letter == Some(letters::topic_uid(one.uid)));
+        let letters = stored.filter_map(|one| {
+            let served = self.served_letters.get(&one.uid);
+            self.letters
+                .remove(&one.uid)
+                .or_else(|| served.map(|served| (*served).clone()))
+        });
+        letters.collect()
     }
 
     fn hubs(&mut self, hubs: &[config::Hub]) -> Vec<HubConfig> {

@@ -55,6 +55,22 @@ pub enum Error {
         /// What is wrong.
         cause: storage::TableError,
     },
+    /// What the folder says about the beginning of its log cannot be read.
+    #[error("read how the log in {} began: {cause}", folder.display())]
+    Note {
+        /// Where it lies.
+        folder: PathBuf,
+        /// What is wrong.
+        cause: serde_json::Error,
+    },
+    /// The copy of checkpoints does not let an empty disk begin.
+    #[error("begin on an empty disk: the checkpoints in {place}: {cause}")]
+    Copy {
+        /// Where they are.
+        place: String,
+        /// What is wrong.
+        cause: checkpoint::StoreError,
+    },
     /// The broker cannot go on from what is stored. Nothing in it was changed.
     #[error("start the broker: {0}")]
     Broker(#[from] broker::StartError),

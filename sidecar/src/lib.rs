@@ -9,8 +9,12 @@
 //! cluster that of `weft-sidecar` (module `pod`).
 
 mod assemble;
+mod birth;
 mod config;
+mod copies;
 mod error;
+mod identity;
+mod letters;
 mod log;
 mod metrics;
 #[cfg(feature = "cluster")]
@@ -21,6 +25,7 @@ mod readiness;
 mod reload;
 mod report;
 mod settings;
+mod standing;
 mod stop;
 
 use std::sync::Arc;
@@ -28,11 +33,17 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use ::config::Configuration;
+pub use adapters::object_store::options_from;
 pub use assemble::Prepared;
+pub use auth::{EveryRight, Issuer, JwkSet, Mapping};
+pub use broker::Lag;
+pub use checkpoint::CheckpointStore;
 pub use error::Error;
 pub use front::Limits;
+pub use identity::Identity;
 pub use report::{Kind, Problem, Refused, Report};
 pub use settings::{Addresses, Settings};
+pub use standing::Standing;
 
 use readiness::Readiness;
 use stop::Scopes;
@@ -43,6 +54,7 @@ pub struct Sidecar {
     addresses: Addresses,
     readiness: Readiness,
     report: watch::Receiver<Report>,
+    standing: watch::Receiver<Standing>,
     scopes: Scopes,
 }
 
@@ -89,6 +101,11 @@ impl Sidecar {
     /// What became of the configuration; changes with it.
     pub fn report(&self) -> watch::Receiver<Report> {
         self.report.clone()
+    }
+
+    /// Incarnation, losses, and how far consumers are behind; the latter changes at most every ten seconds.
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
     }
 
     /// Stops in order: no more connections, requests in flight are answered, the broker's state is written, the log is

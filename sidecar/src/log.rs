@@ -5,14 +5,25 @@ use std::sync::Arc;
 
 use broker::Broker;
 use bytes::Bytes;
+use checkpoint::{CheckpointStore, Claim};
 use runtime::Clock;
 use runtime::metrics::Registry;
 use storage::{EmbeddedLog, Table, embedded};
 
+use crate::birth::Birth;
 use crate::config::Plan;
 use crate::error::Error;
 use crate::settings::Settings;
 use crate::stop::Scopes;
+
+/// What serves events, and where it lies.
+pub(crate) struct Opened {
+    pub(crate) broker: Broker,
+    pub(crate) log: Arc<EmbeddedLog>,
+    pub(crate) table: Arc<dyn Table>,
+    /// What the copy outside of the disk is written under.
+    pub(crate) claim: Claim,
+}
 
 /// Opens the log and the broker on it. Both read back what is stored, on a thread of their own: a disk may be slow, and
 /// the operations port goes on answering.
@@ -20,10 +31,10 @@ pub(crate) async fn start_broker(
     settings: &Settings,
     plan: &Plan,
     namespace_uid: &str,
-    clock: &Clock,
-    registry: &Registry,
-    scopes: &Scopes,
-) -> Result<(Broker, Arc<EmbeddedLog>), Error> {
+    places: &[&dyn CheckpointStore],
+    common: (&Clock, &Registry, &Scopes),
+) -> Result<Opened, Error> {
+    let (clock, registry, scopes) = common;
     let folder = settings.data_dir.clone();
     let options = embedded::Options {
         capacity: plan.capacity,
@@ -35,12 +46,22 @@ pub(crate) async fn start_broker(
             .map_err(|cause| Error::Storage { folder, cause })
     };
     let (log, table, replay) = on_a_thread(open).await?;
-    claim(table.as_ref(), &settings.data_dir, namespace_uid).await?;
+    let is_claimed = check_owner(table.as_ref(), &settings.data_dir, namespace_uid)?;
+    let birth = Birth::find(table.as_ref(), &settings.data_dir, places).await?;
+    if !is_claimed {
+        claim(table.as_ref(), &settings.data_dir, namespace_uid).await?;
+    }
     let (scope, clock, registry) = (scopes.broker.clone(), clock.clone(), registry.clone());
-    let for_broker = log.clone();
-    let start = move || Broker::start(for_broker, table, replay, clock, &scope, &registry);
+    let (for_broker, for_table, origin) = (log.clone(), table.clone(), birth.origin());
+    let start = move || Broker::start(for_broker, for_table, replay, clock, &scope, &registry, origin);
     let broker = on_a_thread(move || start().map_err(Error::Broker)).await?;
-    Ok((broker, log))
+    let claim = birth.complete(table.as_ref(), &broker).await?;
+    Ok(Opened {
+        broker,
+        log,
+        table,
+        claim,
+    })
 }
 
 async fn on_a_thread<T: Send + 'static>(
@@ -58,27 +79,29 @@ async fn on_a_thread<T: Send + 'static>(
 
 const NAMESPACE_KEY: &str = "namespace";
 
-/// A log belongs to one Namespace for ever: an old volume under a new Namespace must not serve its events.
-async fn claim(table: &dyn Table, folder: &Path, uid: &str) -> Result<(), Error> {
-    let owner = table
-        .snapshot()
-        .into_iter()
-        .find(|entry| entry.key == NAMESPACE_KEY);
-    match owner {
-        Some(entry) if entry.value == uid.as_bytes() => Ok(()),
+/// A log belongs to one Namespace for ever: an old volume under a new Namespace must not serve its events. Says whether it
+/// is this one's already; nothing is written.
+fn check_owner(table: &dyn Table, folder: &Path, uid: &str) -> Result<bool, Error> {
+    let entries = table.snapshot();
+    match entries.iter().find(|entry| entry.key == NAMESPACE_KEY) {
+        Some(entry) if entry.value == uid.as_bytes() => Ok(true),
         Some(entry) => Err(Error::ForeignData {
             folder: folder.to_owned(),
             found: String::from_utf8_lossy(&entry.value).into_owned(),
             expected: uid.to_owned(),
         }),
-        None => {
-            let claimed = table
-                .compare_and_set(NAMESPACE_KEY, None, Bytes::copy_from_slice(uid.as_bytes()))
-                .await;
-            claimed.map(drop).map_err(|cause| Error::Claim {
-                folder: folder.to_owned(),
-                cause,
-            })
-        }
+        None => Ok(false),
     }
 }
+
+async fn claim(table: &dyn Table, folder: &Path, uid: &str) -> Result<(), Error> {
+    let uid = Bytes::copy_from_slice(uid.as_bytes());
+    let claimed = table.compare_and_set(NAMESPACE_KEY, None, uid).await;
+    claimed.map(drop).map_err(|cause| Error::Claim {
+        folder: folder.to_owned(),
+        cause,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,12 +12,12 @@ mod signals;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::kubernetes::Source;
+use adapters::kubernetes::{ApiServer, ClusterKeys, ConfigMapStore, Reviews, Source};
 use runtime::{TaskScope, telemetry};
 use tokio::runtime::Builder;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use crate::{Configuration, Report, Sidecar};
+use crate::{Configuration, Identity, Report, Settings, Sidecar};
 
 pub use args::Args;
 use report::{Author, log, log_problem};
@@ -71,7 +71,7 @@ async fn serve(args: &Args) -> Result<(), Error> {
     // Before anything is opened: whoever stops us early must not leave half a start behind.
     let mut signals = Signals::listen()?;
     let scope = TaskScope::root();
-    let prepared = crate::prepare(args.settings()).await?;
+    let prepared = crate::prepare(settings(args, &scope)).await?;
     tracing::info!(
         namespace = args.name,
         version = env!("CARGO_PKG_VERSION"),
@@ -108,6 +108,25 @@ async fn serve(args: &Args) -> Result<(), Error> {
     }
 }
 
+/// What the API server is asked, beside the configuration: whose tokens to believe and what they allow, and where
+/// checkpoints outlive the volume.
+fn settings(args: &Args, scope: &TaskScope) -> Settings {
+    let (pod, server) = (args.pod(), ApiServer::new(args.access()));
+    let wants_keys = Arc::new(Notify::new());
+    let issuer = ClusterKeys::start(server.clone(), pod.data_dir, wants_keys.clone(), scope);
+    let namespace = &pod.kubernetes_namespace;
+    let checkpoints = ConfigMapStore::new(server.clone(), namespace, pod.namespace, pod.namespace_uid);
+    Settings {
+        identity: Identity {
+            issuer,
+            wants_keys,
+            reviewer: Arc::new(Reviews::new(server, namespace)),
+        },
+        checkpoints: Some(Arc::new(checkpoints)),
+        ..args.settings()
+    }
+}
+
 /// Hands each configuration to the data plane.
 async fn hand_on(
     mut configurations: watch::Receiver<Option<Arc<Configuration>>>,
@@ -129,18 +148,20 @@ async fn hand_on(
 /// Tells log, volume and operator what becomes of the configuration, until a signal comes.
 async fn accompany(sidecar: &Sidecar, source: &Source, author: &Author, signals: &mut Signals) {
     let (mut reports, mut problems) = (sidecar.report(), source.problems());
+    let mut standings = sidecar.standing();
     let mut told: Option<Report> = None;
     let mut told_problem = None;
     let mut is_ready = false;
     loop {
         let report = reports.borrow_and_update().clone();
         let problem = problems.borrow_and_update().clone();
+        let standing = standings.borrow_and_update().clone();
         log(&report, told.as_ref());
         log_problem(problem.as_ref(), told_problem.as_ref());
         told_problem.clone_from(&problem);
         if is_ready {
             source.applied(report.applied_revision);
-            source.report(author.report(&report, problem));
+            source.report(author.report(&report, &standing, problem));
         }
         told = Some(report);
         tokio::select! {
@@ -151,6 +172,7 @@ async fn accompany(sidecar: &Sidecar, source: &Source, author: &Author, signals:
             }
             _ = reports.changed() => {}
             _ = problems.changed() => {}
+            _ = standings.changed() => {}
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) struct Ports {
     pub(crate) https: Option<Listener>,
     pub(crate) amqp: Option<Listener>,
     pub(crate) amqps: Option<Listener>,
+    pub(crate) blob: Option<Listener>,
     pub(crate) operations: Option<TcpListener>,
     pub(crate) addresses: Addresses,
 }
@@ -25,6 +26,7 @@ impl Ports {
         let (https, https_address) = open("https", settings.https).await?.unzip();
         let (amqp, amqp_address) = open("amqp", settings.amqp).await?.unzip();
         let (amqps, amqps_address) = open("amqps", settings.amqps).await?.unzip();
+        let (blob, blob_address) = open("blob", settings.blob).await?.unzip();
         let operations = bind("operations", settings.operations).await?;
         let (operations, operations_address) = operations.unzip();
         let addresses = Addresses {
@@ -32,6 +34,7 @@ impl Ports {
             https: https_address,
             amqp: amqp_address,
             amqps: amqps_address,
+            blob: blob_address,
             operations: operations_address,
         };
         Ok(Self {
@@ -39,6 +42,7 @@ impl Ports {
             https,
             amqp,
             amqps,
+            blob,
             operations,
             addresses,
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Authorizer;
-use broker::{Broker, DeletionConfig};
+use broker::{Broker, DeletionConfig, HubConfig, TopicConfig};
 use front::Certificate;
 use model::ByteCount;
 use runtime::TaskScope;
@@ -12,6 +12,8 @@ use storage::EmbeddedLog;
 use tokio::sync::watch;
 
 use crate::config::{Entities, Plan};
+use crate::copies::Copies;
+use crate::letters::Letters;
 use crate::metrics::ConfigurationMetrics;
 use crate::report::{Problem, Report};
 use crate::{Configuration, probe};
@@ -23,6 +25,12 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Reloader {
     pub(crate) broker: Broker,
     pub(crate) authorizer: Authorizer,
+    /// Those of the document, for whoever fetches their keys.
+    pub(crate) issuers: watch::Sender<Vec<config::Issuer>>,
+    /// Those that go to object stores.
+    pub(crate) letters: Letters,
+    /// What is copied to where the disk cannot be lost.
+    pub(crate) copies: Copies,
     /// Absent when there is no TLS door.
     pub(crate) certificate: Option<Certificate>,
     pub(crate) report: watch::Sender<Report>,
@@ -31,6 +39,8 @@ pub(crate) struct Reloader {
     /// What the log may occupy: what it was opened with, and what it has grown to since.
     pub(crate) capacity: ByteCount,
     pub(crate) namespace_uid: String,
+    /// Where the copy of checkpoints lies.
+    pub(crate) checkpoint: config::Checkpoint,
     /// In effect now.
     pub(crate) entities: Entities,
     pub(crate) deletion: DeletionConfig,
@@ -65,9 +75,17 @@ impl Reloader {
     /// # Errors
     /// What the broker says; `Invalid` will not change by trying again.
     pub(crate) async fn begin(&self) -> Result<(), broker::Error> {
-        let Entities { topics, hubs } = self.entities.clone();
-        let with_probe = topics.into_iter().chain([probe::topic()]).collect();
-        self.broker.configure(with_probe, hubs, self.deletion).await
+        self.letters.prepare().await?;
+        let (mut topics, hubs) = self.served(&self.entities);
+        topics.push(probe::topic());
+        self.broker.configure(topics, hubs, self.deletion).await
+    }
+
+    /// What the broker is to serve so that these entities work.
+    fn served(&self, entities: &Entities) -> (Vec<TopicConfig>, Vec<HubConfig>) {
+        let own = self.letters.topics(&entities.letters);
+        let topics = entities.topics.iter().cloned().chain(own);
+        (topics.collect(), entities.hubs.clone())
     }
 
     async fn try_prove(&mut self) -> Result<(), broker::Error> {
@@ -82,8 +100,9 @@ impl Reloader {
             }
             outcome => outcome?,
         }
-        let Entities { topics, hubs } = self.entities.clone();
+        let (topics, hubs) = self.served(&self.entities);
         self.broker.configure(topics, hubs, self.deletion).await?;
+        self.letters.follow(&self.entities.letters);
         if let Err(error) = probe::clean(&self.broker).await {
             tracing::debug!(%error, "the probe's data is left to its retention");
         }
@@ -150,21 +169,36 @@ impl Reloader {
         if self.certificate.is_some() {
             read_certificate(&configuration.secrets).map_err(Refusal::Final)?;
         }
+        let credentials = self.copies.new_credentials(configuration);
+        let credentials = credentials.map_err(Refusal::Final)?;
         if plan.entities != self.entities || plan.deletion != self.deletion {
-            let Entities { topics, hubs } = plan.entities.clone();
+            let wanted = &plan.entities.letters;
+            self.letters.prepare().await.map_err(refusal)?;
+            let (topics, hubs) = self.served(&plan.entities);
             self.broker
                 .configure(topics, hubs, plan.deletion)
                 .await
                 .map_err(refusal)?;
+            self.letters.follow(wanted);
             self.entities = plan.entities;
             self.deletion = plan.deletion;
         }
+        if let Some(credentials) = credentials {
+            self.copies.use_credentials(credentials);
+        }
         self.authorizer.replace(&plan.keys);
+        self.authorizer.name(plan.names);
+        self.issuers.send_if_modified(|issuers| {
+            let wanted = &configuration.document.head.settings.issuers;
+            let differ = issuers != wanted;
+            issuers.clone_from(wanted);
+            differ
+        });
         self.replace_certificate(&configuration.secrets)
             .map_err(Refusal::Final)?;
         self.grow(plan.capacity);
         Ok(Report {
-            pending_restart: pending_restart(self.capacity, plan.capacity),
+            pending_restart: self.pending_restart(plan.capacity, &configuration.document.head.settings),
             ..Report::on(configuration, plan.refused)
         })
     }
@@ -176,6 +210,22 @@ impl Reloader {
             self.log.grow(wanted);
             self.capacity = wanted;
         }
+    }
+
+    /// A log that is open does not shrink: what it occupies already may be all in use. And where the copy of checkpoints
+    /// lies is decided when the log opens.
+    fn pending_restart(&self, wanted: ByteCount, settings: &config::Settings) -> Vec<String> {
+        let mut pending = Vec::new();
+        if wanted != self.capacity {
+            let present = self.capacity;
+            pending.push(format!(
+                "storage of {wanted} instead of {present}: takes effect at the next start"
+            ));
+        }
+        if settings.checkpoint != self.checkpoint {
+            pending.push("another place for checkpoints: takes effect at the next start".to_owned());
+        }
+        pending
     }
 
     fn check_identity(&self, head: &config::Head) -> Result<(), Refusal> {
@@ -216,16 +266,6 @@ pub(crate) fn read_certificate(secrets: &config::Secrets) -> Result<Certificate,
     .map_err(|cause| cause.to_string())
 }
 
-/// A log that is open does not shrink: what it occupies already may be all in use.
-fn pending_restart(present: ByteCount, wanted: ByteCount) -> Vec<String> {
-    if wanted == present {
-        return Vec::new();
-    }
-    vec![format!(
-        "storage of {wanted} instead of {present}: takes effect at the next start"
-    )]
-}
-
 fn refusal(error: broker::Error) -> Refusal {
     match error {
         broker::Error::Invalid(reason) => Refusal::Final(reason),
@@ -239,4 +279,4 @@ fn refusal(error: broker::Error) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,13 +3,17 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use checkpoint::CheckpointStore;
 use front::Limits;
+
+use crate::identity::Identity;
 
 /// Settings of one running Namespace. They hold from start to stop; what changes live is in
 /// [`Configuration`](crate::Configuration).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Folder of this Namespace's log; created if it is not there. One process at a time may use it.
     pub data_dir: PathBuf,
@@ -21,13 +25,32 @@ pub struct Settings {
     pub amqp: Option<SocketAddr>,
     /// AMQP with TLS. `None`: there is none.
     pub amqps: Option<SocketAddr>,
+    /// Checkpoints for clients of Azure Storage, with TLS; containers lie at its root. `None`: only the other doors have
+    /// them, at `/checkpoints`.
+    pub blob: Option<SocketAddr>,
     /// `/healthz`, `/readyz`, `/metrics`. `None`: nobody can ask.
     pub operations: Option<SocketAddr>,
+    /// Whose bearer tokens are believed, and what they allow.
+    pub identity: Identity,
+    /// Where the copy lies that an empty disk starts from, unless the document names an object store. `None`: in a
+    /// folder beside `data_dir`, which has its name and `.checkpoints`.
+    pub checkpoints: Option<Arc<dyn CheckpointStore>>,
+    /// Where in an object store, below the document's URL: in a cluster `KUBERNETES_NAMESPACE/NAMESPACE`. `None`: under
+    /// the Namespace's name.
+    pub checkpoint_path: Option<String>,
     /// How long a stop waits for requests in flight, and then for the log. Default 10 s each. What misses it is logged
     /// by name and ends with the process.
     pub drain: Duration,
     /// Bounds of the doors, over all listeners together.
     pub limits: Limits,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Settings {
@@ -40,7 +63,11 @@ impl Settings {
             https: Some(any),
             amqp: Some(any),
             amqps: Some(any),
+            blob: Some(any),
             operations: Some(any),
+            identity: Identity::default(),
+            checkpoints: None,
+            checkpoint_path: None,
             drain: Duration::from_secs(10),
             limits: Limits::default(),
         }
@@ -58,6 +85,8 @@ pub struct Addresses {
     pub amqp: Option<SocketAddr>,
     /// As [`Settings::amqps`].
     pub amqps: Option<SocketAddr>,
+    /// As [`Settings::blob`].
+    pub blob: Option<SocketAddr>,
     /// As [`Settings::operations`].
     pub operations: Option<SocketAddr>,
 }
@@ -69,6 +98,7 @@ impl fmt::Display for Addresses {
             ("http", self.http),
             ("amqps", self.amqps),
             ("amqp", self.amqp),
+            ("blob", self.blob),
             ("operations", self.operations),
         ];
         let open = doors

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use runtime::TaskScope;
 
+/// A place for copies that does not answer must not hold up a stop: what it lacks is on the disk.
+const LAST_COPY: Duration = Duration::from_secs(3);
+
 /// What runs, grouped by when it has to stop.
 #[derive(Debug)]
 pub(crate) struct Scopes {
@@ -11,6 +14,8 @@ pub(crate) struct Scopes {
     pub(crate) reload: TaskScope,
     /// Accepts and answers.
     pub(crate) doors: TaskScope,
+    /// Copies what must survive the disk, once more when it stops.
+    pub(crate) copies: TaskScope,
     /// Owns the queues.
     pub(crate) broker: TaskScope,
     /// Writes the log.
@@ -27,6 +32,7 @@ impl Scopes {
         Self {
             reload: root.child("reload"),
             doors: root.child("doors"),
+            copies: root.child("copies"),
             broker: root.child("broker"),
             storage: root.child("storage"),
             operations: root.child("operations"),
@@ -40,17 +46,19 @@ impl Scopes {
     pub(crate) async fn stop(&self) -> Vec<&'static str> {
         let mut late = Vec::new();
         // A change in the middle of a stop would open doors again.
-        for scope in [
-            &self.reload,
-            &self.doors,
-            &self.broker,
-            &self.storage,
-            &self.operations,
+        for (scope, drain) in [
+            (&self.reload, self.drain),
+            (&self.doors, self.drain),
+            (&self.copies, self.drain.min(LAST_COPY)),
+            (&self.broker, self.drain),
+            (&self.storage, self.drain),
+            (&self.operations, self.drain),
         ] {
-            late.extend(scope.shutdown(self.drain).await);
-        }
-        for task in &late {
-            tracing::warn!(task, deadline = ?self.drain, "did not stop in time");
+            let missed = scope.shutdown(drain).await;
+            for task in &missed {
+                tracing::warn!(task, deadline = ?drain, "did not stop in time");
+            }
+            late.extend(missed);
         }
         late
     }

@@ -7,8 +7,12 @@
 mod client;
 #[path = "it/configuration.rs"]
 mod configuration;
+#[path = "it/copies.rs"]
+mod copies;
 #[path = "it/delivery.rs"]
 mod delivery;
+#[path = "it/letters.rs"]
+mod letters;
 #[path = "it/lifecycle.rs"]
 mod lifecycle;
 #[path = "it/metrics.rs"]

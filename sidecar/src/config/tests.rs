@@ -14,6 +14,7 @@ fn subscription(number: u8, name: &str) -> config::Subscription {
         time_to_live_seconds: 3600,
         filter: config::Filter::default(),
         dead_letter_topic: None,
+        dead_letter_store: None,
     }
 }
 
@@ -53,6 +54,9 @@ fn configuration(topics: Vec<config::Topic>) -> crate::Configuration {
                 rule("root", &[config::Right::Manage]),
                 rule("keyless", &[config::Right::Send]),
             ],
+            disable_local_auth: false,
+            issuers: Vec::new(),
+            checkpoint: config::Checkpoint::ConfigMap,
         },
         shards: [config::Digest::of(b""); config::SHARD_COUNT],
     };
@@ -60,6 +64,8 @@ fn configuration(topics: Vec<config::Topic>) -> crate::Configuration {
         rules: vec![keys("Root"), keys("ruleless")],
         certificate_pem: String::new(),
         private_key_pem: String::new(),
+        object_store: BTreeMap::new(),
+        dead_letter_stores: BTreeMap::new(),
     };
     crate::Configuration {
         document: config::Document {
@@ -75,7 +81,7 @@ fn configuration(topics: Vec<config::Topic>) -> crate::Configuration {
 fn read(topics: Vec<config::Topic>, served: &[TopicConfig]) -> Plan {
     let served = Entities {
         topics: served.to_vec(),
-        hubs: Vec::new(),
+        ..Entities::default()
     };
     Plan::read(&configuration(topics), &served).unwrap()
 }
@@ -209,6 +215,74 @@ fn dead_letters_may_go_to_any_topic_of_the_document() {
         plan.entities.topics[0].subscriptions[0].dead_letter,
         Some(Uid::from_u128(3))
     );
+}
+
+/// `billing` of the topic `orders`, whose dead letters go to this store.
+fn with_store(url: &str) -> crate::Configuration {
+    let mut billing = subscription(2, "billing");
+    billing.dead_letter_store = Some(config::DeadLetterStore { url: url.into() });
+    configuration(vec![topic(1, "orders", vec![billing])])
+}
+
+#[test]
+fn dead_letters_for_an_object_store_have_a_topic_of_their_own() {
+    let plan = Plan::read(&with_store("file:///letters"), &Entities::default()).unwrap();
+    assert!(plan.refused.is_empty());
+    let billing = &plan.entities.topics[0].subscriptions[0];
+    assert_eq!(billing.dead_letter, Some(letters::topic_uid(billing.uid)));
+    assert_eq!(plan.entities.letters.len(), 1);
+    assert_eq!(plan.entities.letters[0].subscription, billing.uid);
+    let again = Plan::read(&with_store("file:///letters"), &plan.entities).unwrap();
+    assert_eq!(again.entities, plan.entities);
+    let moved = Plan::read(&with_store("file:///elsewhere"), &plan.entities).unwrap();
+    assert_ne!(moved.entities, plan.entities);
+}
+
+#[test]
+fn other_credentials_are_another_destination_and_no_debug_output_shows_them() {
+    let with_key = |key: &str| {
+        let mut configuration = with_store("s3://bucket/letters");
+        let options = [("aws_access_key_id", "id"), ("aws_secret_access_key", key)];
+        let options = options.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let stores = &mut configuration.secrets.dead_letter_stores;
+        stores.insert(uid(2), options.into());
+        configuration
+    };
+    let first = Plan::read(&with_key("hush"), &Entities::default()).unwrap();
+    assert!(first.refused.is_empty());
+    let shown = format!("{first:?}");
+    assert!(
+        shown.contains("aws_secret_access_key") && !shown.contains("hush"),
+        "{shown}"
+    );
+    let second = Plan::read(&with_key("other"), &first.entities).unwrap();
+    assert_ne!(second.entities, first.entities);
+}
+
+#[test]
+fn a_subscription_whose_store_cannot_be_opened_is_served_and_told() {
+    let mut wrong = with_store("s3://bucket/letters");
+    let options = [("aws_acces_key_id".to_owned(), "hush".to_owned())];
+    let stores = &mut wrong.secrets.dead_letter_stores;
+    stores.insert(uid(2), options.into());
+    let plan = Plan::read(&wrong, &Entities::default()).unwrap();
+    let billing = &plan.entities.topics[0].subscriptions[0];
+    assert_eq!(billing.dead_letter, Some(letters::topic_uid(billing.uid)));
+    let reason = &plan.refused[0].reason;
+    assert!(
+        reason.contains("its dead letters wait") && reason.contains("aws_acces_key_id"),
+        "{reason}"
+    );
+    assert!(!reason.contains("hush"), "{reason}");
+}
+
+#[test]
+fn a_subscription_that_goes_on_as_it_was_keeps_its_store() {
+    let before = Plan::read(&with_store("file:///letters"), &Entities::default()).unwrap();
+    let mut broken = with_store("file:///elsewhere");
+    broken.document.topics[0].subscriptions[0].name = "no/name".into();
+    let plan = Plan::read(&broken, &before.entities).unwrap();
+    assert_eq!(plan.entities, before.entities);
 }
 
 #[test]

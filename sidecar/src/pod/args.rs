@@ -13,7 +13,7 @@ use super::report::Author;
 use crate::Settings;
 
 /// A stop waits for this many groups of tasks, one after the other.
-const GROUPS: u32 = 5;
+const GROUPS: u32 = 6;
 
 /// The data plane of one Namespace, in a pod.
 #[derive(Debug, Parser)]
@@ -75,6 +75,10 @@ pub struct Args {
     #[arg(long, value_name = "PORT", default_value_t = objects::AMQP_PORT)]
     amqp_port: u16,
 
+    /// The port for checkpoints, with TLS.
+    #[arg(long, value_name = "PORT", default_value_t = objects::BLOB_PORT)]
+    blob_port: u16,
+
     /// The port for health, readiness and metrics.
     #[arg(long, value_name = "PORT", default_value_t = objects::OPERATIONS_PORT)]
     operations_port: u16,
@@ -126,7 +130,9 @@ impl Args {
             http: at(self.http_port).filter(|_| self.plaintext),
             amqps: at(self.amqps_port),
             amqp: at(self.amqp_port).filter(|_| self.plaintext),
+            blob: at(self.blob_port),
             operations: at(self.operations_port),
+            checkpoint_path: Some(format!("{}/{}", self.kubernetes_namespace, self.name)),
             drain: Duration::from_secs(self.stop_within) / GROUPS,
             ..Settings::new(&self.data_dir)
         }
@@ -198,8 +204,8 @@ mod tests {
 
     #[test]
     fn all_groups_together_stop_within_what_was_said() {
-        let settings = args(&["--stop-within", "25"]).settings();
-        assert_eq!(settings.drain * GROUPS, Duration::from_secs(25));
+        let settings = args(&["--stop-within", "30"]).settings();
+        assert_eq!(settings.drain * GROUPS, Duration::from_secs(30));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! What the pod says about its configuration: to the operator, and in the log.
 
-use config::{Digest, FORMAT, PodReport, REFUSED_LISTED, SHARD_COUNT};
+use config::{Digest, FORMAT, LAGS_LISTED, PodReport, REFUSED_LISTED, SHARD_COUNT};
 
-use crate::{Configuration, Report};
+use crate::{Configuration, Lag, Report, Standing};
 
 /// A reason is for people; an absurdly long name in a document must not make the report too large to be stored.
 const REASON_CHARS: usize = 1000;
+
+/// The longest name of a consumer group.
+const GROUP_BYTES: usize = 50;
 
 /// Who reports.
 #[derive(Clone, Debug)]
@@ -18,10 +21,19 @@ pub(super) struct Author {
 impl Author {
     /// `problem` is of something that never became a configuration; the report's own is about one that did, so it is
     /// closer to what the user wants.
-    pub(super) fn report(&self, report: &Report, problem: Option<config::Problem>) -> PodReport {
+    pub(super) fn report(
+        &self,
+        report: &Report,
+        standing: &Standing,
+        problem: Option<config::Problem>,
+    ) -> PodReport {
         let own = report.problem.as_ref().map(|problem| config::Problem {
             revision: problem.revision,
             reason: shortened(&problem.reason),
+        });
+        let fenced = standing.fenced.as_ref().map(|words| config::Problem {
+            revision: report.applied_revision,
+            reason: shortened(words),
         });
         let refused = report.refused.iter().take(REFUSED_LISTED);
         let refused = refused.map(|refused| config::Refused {
@@ -33,8 +45,11 @@ impl Author {
             shards: report.shards,
             secrets_revision: report.secrets_revision,
             refused: refused.collect(),
-            problem: own.or(problem),
+            problem: own.or(problem).or(fenced),
             pending_restart: report.pending_restart.clone(),
+            incarnation: Some(standing.incarnation),
+            data_lost: standing.data_lost.clone(),
+            lags: lags(standing),
             ..self.nothing()
         }
     }
@@ -66,14 +81,32 @@ impl Author {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             namespace_uid: self.namespace_uid.clone(),
             serves_hubs: true,
+            stores_dead_letters: true,
             revision: 0,
             shards: [Digest::of(b""); SHARD_COUNT],
             secrets_revision: 0,
             refused: Vec::new(),
             problem: None,
             pending_restart: Vec::new(),
+            incarnation: None,
+            data_lost: None,
+            lags: Vec::new(),
         }
     }
+}
+
+/// A checkpoint may be called anything; of what no consumer group can be called, nobody hears.
+fn lags(standing: &Standing) -> Vec<config::Lag> {
+    let told = |lag: &&Lag| lag.group.len() <= GROUP_BYTES;
+    let lags = standing.lags.iter().filter(told).take(LAGS_LISTED);
+    let lags = lags.map(|lag| config::Lag {
+        hub_uid: lag.hub_uid.to_string(),
+        group: lag.group.clone(),
+        partition: lag.partition,
+        sequence_number: lag.sequence_number,
+        lag: lag.lag,
+    });
+    lags.collect()
 }
 
 fn shortened(text: &str) -> String {
@@ -153,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_operator_is_told_what_is_in_effect_and_what_is_not() {
-        let told = author().report(&report(), Some(problem(8)));
+        let told = author().report(&report(), &Standing::default(), Some(problem(8)));
         assert_eq!((told.revision, told.secrets_revision), (7, 3));
         assert_eq!((told.namespace_uid.as_str(), told.pod_uid.as_str()), ("n", "p"));
         assert_eq!(told.shards, report().shards);
@@ -165,7 +198,24 @@ mod tests {
             revision: 9,
             reason: "r".into(),
         });
-        assert_eq!(author().report(&own, Some(problem(8))).problem, Some(problem(9)));
+        assert_eq!(
+            author()
+                .report(&own, &Standing::default(), Some(problem(8)))
+                .problem,
+            Some(problem(9))
+        );
+    }
+
+    #[test]
+    fn a_pod_whose_copy_was_taken_over_says_so_unless_the_document_has_a_problem() {
+        let standing = Standing {
+            fenced: Some("another log".into()),
+            ..Standing::default()
+        };
+        let told = author().report(&report(), &standing, None).problem.unwrap();
+        assert_eq!((told.revision, told.reason.as_str()), (7, "another log"));
+        let told = author().report(&report(), &standing, Some(problem(8)));
+        assert_eq!(told.problem, Some(problem(8)));
     }
 
     #[test]
@@ -178,7 +228,7 @@ mod tests {
             reason: "ä".repeat(100_000),
         };
         many.refused = vec![refused; 10_000];
-        let told = author().report(&many, None);
+        let told = author().report(&many, &Standing::default(), None);
         assert_eq!(told.refused.len(), REFUSED_LISTED);
         assert!(told.refused[0].reason.ends_with("ä…"));
         assert!(serde_json::to_string(&told).unwrap().len() < 1 << 20);

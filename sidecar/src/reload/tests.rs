@@ -10,7 +10,7 @@ use super::*;
 
 const CAPACITY: ByteCount = ByteCount::mib(16);
 
-fn configuration(revision: u64, topics: Vec<Topic>) -> Configuration {
+pub(crate) fn configuration(revision: u64, topics: Vec<Topic>) -> Configuration {
     let head = Head {
         format: config::FORMAT,
         namespace: NamespaceIdentity {
@@ -23,6 +23,9 @@ fn configuration(revision: u64, topics: Vec<Topic>) -> Configuration {
             deletion_policy: config::DeletionPolicy::Retain,
             deletion_grace_seconds: 0,
             authorization_rules: Vec::new(),
+            disable_local_auth: false,
+            issuers: Vec::new(),
+            checkpoint: config::Checkpoint::ConfigMap,
         },
         shards: [Digest::of(b""); SHARD_COUNT],
     };
@@ -30,6 +33,8 @@ fn configuration(revision: u64, topics: Vec<Topic>) -> Configuration {
         rules: Vec::new(),
         certificate_pem: String::new(),
         private_key_pem: String::new(),
+        object_store: std::collections::BTreeMap::new(),
+        dead_letter_stores: std::collections::BTreeMap::new(),
     };
     Configuration {
         document: Document {
@@ -63,12 +68,25 @@ async fn reloader(folder: &TempDir, scope: &TaskScope) -> Reloader {
     let opened = embedded::open(folder.path(), options, scope, &clock, &registry);
     let (log, table, replay) = opened.unwrap();
     let brokers = scope.child("broker");
-    let broker = Broker::start(log.clone(), table, replay, clock, &brokers, &registry).unwrap();
+    let broker = Broker::start(
+        log.clone(),
+        table.clone(),
+        replay,
+        clock.clone(),
+        &brokers,
+        &registry,
+        broker::Origin::default(),
+    )
+    .unwrap();
     assert!(brokers.shutdown(Duration::from_secs(10)).await.is_empty());
     let first = Report::on(&configuration(1, Vec::new()), Vec::new());
     Reloader {
+        letters: Letters::new(broker.clone(), table, clock, scope.child("copies"), &registry),
         broker,
-        authorizer: Authorizer::new(&Keys { rules: Vec::new() }),
+        copies: Copies::Usual(Arc::new(checkpoint::Memory::default())),
+        authorizer: Authorizer::new(&Keys::default()),
+        issuers: watch::channel(Vec::new()).0,
+        checkpoint: config::Checkpoint::ConfigMap,
         certificate: None,
         metrics: ConfigurationMetrics::register(&registry, &first),
         report: watch::Sender::new(first),
@@ -100,5 +118,37 @@ async fn a_refusal_is_told_once_and_another_one_right_after_it_too() {
     foreign.document.head.namespace.uid = "another".into();
     assert!(!reloader.on_configuration(&foreign).await, "it cannot change");
     assert_eq!(revision(&reports.borrow_and_update()), Some(3));
+    scope.shutdown(Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+async fn credentials_of_the_copy_are_followed_and_bad_ones_are_refused() {
+    let (folder, scope) = (tempfile::tempdir().unwrap(), TaskScope::root());
+    let mut reloader = reloader(&folder, &scope).await;
+    let url = "s3://bucket/weft".to_owned();
+    let with_key = |revision, option: &str, key: &str| {
+        let mut configuration = configuration(revision, Vec::new());
+        configuration.document.head.settings.checkpoint =
+            config::Checkpoint::ObjectStore { url: url.clone() };
+        let options = [(option, key), ("aws_secret_access_key", "hush")];
+        configuration.secrets.object_store = options.map(|(name, value)| (name.into(), value.into())).into();
+        configuration
+    };
+    let first = with_key(1, "aws_access_key_id", "first");
+    reloader.copies = Copies::open(&crate::Settings::new(folder.path()), &first).unwrap();
+    let second = with_key(2, "aws_access_key_id", "second");
+    assert!(reloader.copies.new_credentials(&second).unwrap().is_some());
+    reloader.on_configuration(&second).await;
+    assert!(reloader.copies.new_credentials(&second).unwrap().is_none());
+
+    reloader
+        .on_configuration(&with_key(3, "aws_password", "third"))
+        .await;
+    let problem = reloader.report.borrow().problem.clone().unwrap();
+    assert!(problem.reason.contains("aws_password"), "{}", problem.reason);
+    assert!(
+        reloader.copies.new_credentials(&second).unwrap().is_none(),
+        "the last good ones"
+    );
     scope.shutdown(Duration::from_secs(10)).await;
 }

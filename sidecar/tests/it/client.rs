@@ -92,6 +92,14 @@ impl Client {
         body["succeededLockTokens"].as_array().unwrap().len()
     }
 
+    /// How many tokens were accepted.
+    pub(crate) fn reject(&self, topic: &str, subscription: &str, tokens: &[String]) -> usize {
+        let path = format!("/topics/{topic}/eventsubscriptions/{subscription}:reject");
+        let (status, body) = self.post(&path, "application/json", &json!({"lockTokens": tokens}));
+        assert_eq!(status, 200, "{body}");
+        body["succeededLockTokens"].as_array().unwrap().len()
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         let url = format!("{}{path}", self.endpoint);
         let request = self

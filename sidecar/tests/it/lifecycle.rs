@@ -132,7 +132,7 @@ async fn a_port_that_is_taken_is_named_with_the_fix() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings {
         https: Some(address),
-        ..Settings::new(folder.path())
+        ..Settings::new(folder.path().join("data"))
     };
     let error = start_error(settings, orders()).await;
     assert!(matches!(error, Error::Bind { door: "https", .. }), "{error}");
@@ -148,7 +148,7 @@ async fn the_data_of_another_namespace_is_not_served() {
     let folder = Plane::start(orders()).await.stop().await;
     let mut foreign = orders();
     foreign.document.head.namespace.uid = "00000000-0000-4000-8000-00000000000b".into();
-    let error = start_error(Settings::new(folder.path()), foreign).await;
+    let error = start_error(Settings::new(folder.path().join("data")), foreign).await;
     assert!(matches!(error, Error::ForeignData { .. }), "{error}");
     let rightful = Plane::open(folder, orders()).await;
     rightful.sidecar.ready().await.unwrap();
@@ -160,7 +160,7 @@ async fn a_first_configuration_that_does_not_fit_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let mut broken = orders();
     broken.document.head.format = 99;
-    let error = start_error(Settings::new(folder.path()), broken).await;
+    let error = start_error(Settings::new(folder.path().join("data")), broken).await;
     assert!(error.to_string().contains("format 99"), "{error}");
 }
 

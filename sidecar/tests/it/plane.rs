@@ -39,7 +39,7 @@ impl Plane {
         let certificates = Arc::new(certificates());
         set_certificate(&mut configuration, &certificates);
         let (sender, receiver) = watch::channel(Arc::new(configuration));
-        let sidecar = sidecar::start(Settings::new(folder.path()), receiver)
+        let sidecar = sidecar::start(Settings::new(folder.path().join("data")), receiver)
             .await
             .unwrap();
         Self {
@@ -128,6 +128,9 @@ pub(crate) fn configuration(topics: Vec<Topic>) -> Configuration {
             deletion_policy: DeletionPolicy::Delete,
             deletion_grace_seconds: 86_400,
             authorization_rules: vec![rule],
+            disable_local_auth: false,
+            issuers: Vec::new(),
+            checkpoint: config::Checkpoint::ConfigMap,
         },
         shards: [Digest::of(b""); config::SHARD_COUNT],
     };
@@ -135,6 +138,8 @@ pub(crate) fn configuration(topics: Vec<Topic>) -> Configuration {
         rules: vec![keys(KEYS)],
         certificate_pem: String::new(),
         private_key_pem: String::new(),
+        object_store: std::collections::BTreeMap::new(),
+        dead_letter_stores: std::collections::BTreeMap::new(),
     };
     Configuration {
         document: Document {
@@ -172,6 +177,7 @@ pub(crate) fn topic(number: u32, name: &str) -> Topic {
             time_to_live_seconds: 86_400,
             filter: Filter::default(),
             dead_letter_topic: None,
+            dead_letter_store: None,
         }],
     }
 }

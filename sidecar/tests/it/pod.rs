@@ -10,11 +10,11 @@ use serde_json::json;
 use testkit::ApiServer;
 
 use crate::plane::{KEYS, topic};
-use world::{Documents, Pod, World, in_background, nowhere, until};
+use world::{Documents, Pod, World, claimed, in_background, nowhere, put_checkpoints, until};
 
 #[test]
 fn mounted_files_are_enough_to_serve_over_https() {
-    let world = World::new(nowhere());
+    let world = World::begun(nowhere());
     world.mount(&Documents::new(7, &[topic(1, "orders")]));
     world.mount_secrets(1, KEYS);
     let pod = Pod::start(&world, &[]);
@@ -32,6 +32,7 @@ fn mounted_files_are_enough_to_serve_over_https() {
 fn after_a_kill_it_serves_the_newest_of_what_was_in_effect_and_what_is_mounted() {
     let runtime = in_background();
     let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    put_checkpoints(&server);
     let world = World::new(server.address());
     world.mount(&Documents::new(7, &[topic(1, "orders")]));
     world.mount_secrets(1, KEYS);
@@ -63,6 +64,7 @@ fn after_a_kill_it_serves_the_newest_of_what_was_in_effect_and_what_is_mounted()
 fn a_change_at_the_api_server_applies_and_is_reported() {
     let runtime = in_background();
     let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    put_checkpoints(&server);
     let world = World::new(server.address());
     let first = Documents::new(7, &[topic(1, "orders")]);
     world.mount(&first);
@@ -99,6 +101,7 @@ fn a_change_at_the_api_server_applies_and_is_reported() {
 fn without_any_configuration_it_is_alive_but_not_ready_until_one_comes() {
     let runtime = in_background();
     let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    put_checkpoints(&server);
     let world = World::new(server.address());
     let pod = Pod::start(&world, &[]);
     until(|| pod.page("/healthz") == Some(200));
@@ -115,6 +118,7 @@ fn without_any_configuration_it_is_alive_but_not_ready_until_one_comes() {
 fn a_configuration_that_cannot_be_begun_with_is_reported_and_the_next_one_is_served() {
     let runtime = in_background();
     let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    put_checkpoints(&server);
     let world = World::new(server.address());
     let first = Documents::new(7, &[topic(1, "orders")]);
     world.mount(&first);
@@ -136,6 +140,7 @@ fn a_configuration_that_cannot_be_begun_with_is_reported_and_the_next_one_is_ser
 fn a_newer_configuration_that_cannot_be_used_is_in_report_log_and_metrics() {
     let runtime = in_background();
     let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    put_checkpoints(&server);
     let world = World::new(server.address());
     let first = Documents::new(7, &[topic(1, "orders")]);
     world.mount(&first);
@@ -165,6 +170,7 @@ fn a_newer_configuration_that_cannot_be_used_is_in_report_log_and_metrics() {
 fn what_cannot_be_used_to_begin_with_is_reported_and_not_called_missing() {
     let runtime = in_background();
     let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    put_checkpoints(&server);
     let world = World::new(server.address());
     let mut documents = Documents::new(1, &[]);
     documents.head.format += 1;
@@ -185,6 +191,7 @@ fn what_cannot_be_used_to_begin_with_is_reported_and_not_called_missing() {
 fn a_volume_of_another_namespace_ends_the_process_with_the_reason() {
     let runtime = in_background();
     let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    put_checkpoints(&server);
     let world = World::new(server.address());
     world.mount(&Documents::new(7, &[]));
     world.mount_secrets(1, KEYS);
@@ -206,23 +213,24 @@ fn a_volume_of_another_namespace_ends_the_process_with_the_reason() {
 #[test]
 fn an_api_server_that_never_answers_delays_nothing() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let world = World::new(silent.local_addr().unwrap());
+    let world = World::begun(silent.local_addr().unwrap());
     world.mount(&Documents::new(7, &[topic(1, "orders")]));
     world.mount_secrets(1, KEYS);
     let pod = Pod::start(&world, &[]);
     pod.until_ready();
     assert_eq!(pod.https().publish("orders", "placed").0, 200);
-    let stopping = Duration::from_secs(4);
+    // Three seconds are for the last copy of the checkpoints, if there is something new in them.
+    let stopping = Duration::from_secs(7);
     let (sender, stopped) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(pod.stop()));
     stopped
         .recv_timeout(stopping)
-        .expect("nor does it hold up the stop");
+        .expect("nor does it hold up the stop for long");
 }
 
 #[test]
 fn a_stop_answers_requests_that_wait() {
-    let world = World::new(nowhere());
+    let world = World::begun(nowhere());
     world.mount(&Documents::new(7, &[topic(1, "orders")]));
     world.mount_secrets(1, KEYS);
     let pod = Pod::start(&world, &["--plaintext"]);
@@ -232,4 +240,28 @@ fn a_stop_answers_requests_that_wait() {
     std::thread::sleep(Duration::from_millis(300));
     pod.stop();
     assert_eq!(waiter.join().unwrap(), (200, json!({"value": []})));
+}
+
+#[test]
+fn an_empty_volume_claims_the_next_incarnation_and_waits_until_it_can() {
+    let runtime = in_background();
+    let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    put_checkpoints(&server);
+    server.put("configmaps", world::object("shop-0-report", json!({})));
+    for incarnation in 0..2 {
+        let world = World::new(server.address());
+        world.mount(&Documents::new(7, &[topic(1, "orders")]));
+        world.mount_secrets(1, KEYS);
+        server.fail_with(Some(503));
+        let pod = Pod::start(&world, &[]);
+        until(|| pod.page("/healthz") == Some(200));
+        assert_eq!(pod.page("/readyz"), Some(503), "it must not give numbers again");
+        server.fail_with(None);
+        pod.until_ready();
+        assert_eq!(claimed(&server), Some(incarnation));
+        until(|| world::reported(&server).is_some_and(|report| report.incarnation == Some(incarnation)));
+        let lost = world::reported(&server).unwrap().data_lost;
+        assert_eq!(lost.is_some(), incarnation > 0, "{lost:?}");
+        pod.kill();
+    }
 }

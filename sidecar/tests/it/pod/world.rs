@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -13,8 +14,10 @@ use credentials::Certificates;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use sidecar::Settings;
 use tempfile::TempDir;
 use testkit::ApiServer;
+use tokio::sync::watch;
 
 use crate::client::{Client, page, try_page};
 use crate::plane::{KEYS, certificates, configuration, keys, set_certificate};
@@ -38,6 +41,19 @@ impl World {
             fs::create_dir(world.path(folder)).unwrap();
         }
         fs::write(world.path("kubeconfig"), testkit::kubeconfig(api_server)).unwrap();
+        world
+    }
+
+    /// On a volume where a log has begun, so that nothing has to be claimed.
+    pub(super) fn begun(api_server: SocketAddr) -> Self {
+        let world = Self::new(api_server);
+        let mut first = configuration(Vec::new());
+        set_certificate(&mut first, &world.certificates);
+        let (_sender, receiver) = watch::channel(Arc::new(first));
+        in_background().block_on(async {
+            let sidecar = sidecar::start(Settings::new(world.path("data")), receiver).await;
+            assert!(sidecar.unwrap().stop().await.is_empty());
+        });
         world
     }
 
@@ -142,6 +158,21 @@ pub(super) fn object(name: &str, mut content: Value) -> Value {
     content
 }
 
+/// What the operator creates for the checkpoints.
+pub(super) fn put_checkpoints(server: &ApiServer) {
+    for index in 0..objects::CHECKPOINT_PAGES {
+        let page = object(&objects::checkpoints("shop", index), json!({}));
+        server.put("configmaps", page);
+    }
+}
+
+/// Incarnation that the copy of the checkpoints belongs to.
+pub(super) fn claimed(server: &ApiServer) -> Option<u64> {
+    let object = server.get("configmaps", &objects::checkpoints("shop", 0))?;
+    let claim = object["data"][objects::CHECKPOINT_CLAIM_KEY].as_str()?;
+    serde_json::from_str::<Value>(claim).ok()?["incarnation"].as_u64()
+}
+
 /// What the pod reported last.
 pub(super) fn reported(server: &ApiServer) -> Option<PodReport> {
     let object = server.get("configmaps", "shop-0-report")?;
@@ -169,10 +200,11 @@ impl Pod {
             .args(["--config-dir".into(), folder("config")])
             .args(["--secrets-dir".into(), folder("secrets")])
             .args(["--kubeconfig".into(), folder("kubeconfig")])
+            .args(["--listen", "127.0.0.1"])
             .args(["--https-port", &https.port().to_string()])
             .args(["--http-port", &http.port().to_string()])
             // Any: nobody of these tests goes there.
-            .args(["--amqps-port", "0", "--amqp-port", "0"])
+            .args(["--amqps-port", "0", "--amqp-port", "0", "--blob-port", "0"])
             .args(["--operations-port", &operations.port().to_string()])
             .args(more)
             .env_remove("WEFT_LOG")

@@ -1,0 +1,88 @@
+//! How things stand beside the configuration: which incarnation of the log this is, and how far consumers are behind.
+
+use std::time::Duration;
+
+use broker::{Broker, Lag};
+use checkpoint::Claim;
+use runtime::TaskScope;
+use tokio::sync::watch;
+
+/// Between two looks at consumers.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a change may take to be durable, which is when it shows.
+const GATHER: Duration = Duration::from_secs(1);
+
+/// What the data plane knows about its events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// How often the log began on an empty disk before this one.
+    pub incarnation: u64,
+    /// There were events before this incarnation, and they are lost. In words for the user.
+    pub data_lost: Option<String>,
+    /// Another pod serves this Namespace from a log of its own, so that nothing is copied any more. In words for the user.
+    pub fenced: Option<String>,
+    /// How far each consumer group was behind in each partition, in the order of hub, group and partition.
+    pub lags: Vec<Lag>,
+}
+
+impl Standing {
+    pub(crate) fn of(claim: &Claim) -> Self {
+        let incarnation = claim.incarnation;
+        Self {
+            incarnation,
+            data_lost: claim.lost.then(|| {
+                format!(
+                    "the disk was empty when incarnation {incarnation} of the log began: events from before it are \
+                     lost, consumers go on from their checkpoints, and numbers from {}",
+                    incarnation << 40
+                )
+            }),
+            fenced: None,
+            lags: Vec::new(),
+        }
+    }
+}
+
+/// Tells when another log takes over the copy in `place`.
+pub(crate) async fn watch_copy(
+    place: String,
+    mut is_fenced: watch::Receiver<bool>,
+    standing: watch::Sender<Standing>,
+) {
+    // Whoever copies ends with it.
+    if is_fenced.wait_for(|is_fenced| *is_fenced).await.is_ok() {
+        let words = format!(
+            "another log has taken over the checkpoints in {place}, so this pod copies none any more, and what consumers \
+             save in it is only on its disk. Only one pod may serve a Namespace, and only one Namespace may use a place: \
+             stop the other one, or give this one an empty disk or a place of its own"
+        );
+        standing.send_modify(|standing| standing.fenced = Some(words));
+    }
+}
+
+/// Looks again, some time after something changed.
+pub(crate) async fn follow(broker: Broker, standing: watch::Sender<Standing>, scope: TaskScope) {
+    let mut changes = broker.changes();
+    loop {
+        changes.mark_unchanged();
+        let lags = broker.lags();
+        standing.send_if_modified(|standing| {
+            let differs = standing.lags != lags;
+            standing.lags = lags;
+            differs
+        });
+        tokio::select! {
+            () = scope.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        tokio::select! {
+            () = scope.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+        tokio::select! {
+            () = scope.cancelled() => return,
+            () = tokio::time::sleep(GATHER) => {}
+        }
+    }
+}

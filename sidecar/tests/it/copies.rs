@@ -1,0 +1,73 @@
+//! What a start on an empty disk finds in the copy, and what becomes of whoever copied there before.
+
+use std::sync::Arc;
+
+use checkpoint::{CheckpointStore, Log, Memory};
+use config::Checkpoint;
+use sidecar::{Configuration, Settings, Sidecar};
+use tokio::sync::watch;
+
+use crate::client::Client;
+use crate::plane::{KEYS, Plane, certificates, configuration, set_certificate, topic};
+
+fn orders() -> Configuration {
+    configuration(vec![topic(1, "orders")])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_place_for_checkpoints_and_an_empty_disk_at_once_repeat_no_number() {
+    let folder = Plane::start(orders()).await.stop().await;
+    let elsewhere = format!("file://{}/elsewhere", folder.path().display());
+    let mut incarnations = Vec::new();
+    for checkpoint in [
+        Checkpoint::ObjectStore {
+            url: elsewhere.clone(),
+        },
+        Checkpoint::ConfigMap,
+        Checkpoint::ObjectStore { url: elsewhere },
+    ] {
+        std::fs::remove_dir_all(folder.path().join("data")).unwrap();
+        let mut changed = orders();
+        changed.document.head.settings.checkpoint = checkpoint;
+        let plane = Plane::open(folder.clone(), changed).await;
+        let standing = plane.sidecar.standing().borrow().clone();
+        incarnations.push((standing.incarnation, standing.data_lost.is_some()));
+        plane.stop().await;
+    }
+    assert_eq!(incarnations, [(1, true), (2, true), (3, true)]);
+}
+
+/// With its copy in `memory`.
+async fn start(folder: &std::path::Path, memory: &Memory) -> (Sidecar, watch::Sender<Arc<Configuration>>) {
+    let mut configuration = orders();
+    set_certificate(&mut configuration, &certificates());
+    let (sender, receiver) = watch::channel(Arc::new(configuration));
+    let settings = Settings {
+        checkpoints: Some(Arc::new(memory.clone())),
+        ..Settings::new(folder.join("data"))
+    };
+    let sidecar = sidecar::start(settings, receiver).await.unwrap();
+    sidecar.ready().await.unwrap();
+    (sidecar, sender)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_overtaken_goes_on_and_says_so() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Memory::default());
+    let (sidecar, _configurations) = start(folder.path(), &memory).await;
+    let mut standings = sidecar.standing();
+    assert_eq!(standings.borrow().fenced, None);
+    let id = uuid::Uuid::from_u128(1);
+    let overtaken = checkpoint::open(&[&memory], Log::New { id }, |_| 0).await;
+    assert_eq!(overtaken.unwrap().claim.incarnation, 1);
+    let client = Client::http(sidecar.addresses().http.unwrap(), KEYS[0]);
+    assert_eq!(client.publish("orders", "first").0, 200);
+    let patience = std::time::Duration::from_secs(30);
+    let told = standings.wait_for(|standing| standing.fenced.is_some());
+    let told = tokio::time::timeout(patience, told).await.unwrap().unwrap();
+    let words = told.fenced.clone().unwrap();
+    assert!(words.contains(&memory.name()), "{words}");
+    drop(told);
+    assert_eq!(client.publish("orders", "second").0, 200);
+    sidecar.stop().await;
+}
