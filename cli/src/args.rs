@@ -1,5 +1,7 @@
 //! The command line.
 
+mod checkpoint;
+mod doctor;
 mod hub;
 
 use std::ffi::OsString;
@@ -11,6 +13,10 @@ use clap_complete::Shell;
 
 use crate::failure::EXIT_CODES;
 use crate::output::Output;
+pub(crate) use checkpoint::{
+    Checkpoint, List as CheckpointList, Reset as CheckpointReset, Show as CheckpointShow, Target,
+};
+pub(crate) use doctor::Doctor;
 pub(crate) use hub::{Hub, Peek as HubPeek, Send as HubSend, Show as HubShow, Start, Tail as HubTail};
 
 /// Azure-compatible events without Azure: run Namespaces on this machine, publish, receive, look inside.
@@ -34,7 +40,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Hub(Hub),
     #[command(subcommand)]
+    Checkpoint(Checkpoint),
+    #[command(subcommand)]
     Data(Data),
+    Doctor(Doctor),
     Completion(Completion),
 }
 
@@ -50,7 +59,9 @@ impl Command {
             Self::Tail(args) => args.output,
             Self::DeadLetters(command) => command.output(),
             Self::Hub(command) => command.output(),
+            Self::Checkpoint(command) => command.output(),
             Self::Data(command) => command.output(),
+            Self::Doctor(args) => args.output,
         }
     }
 }
@@ -74,10 +85,10 @@ pub(crate) struct Dev {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
     pub(crate) listen: IpAddr,
 
-    /// The first Namespace's block of ports: N http, N+1 https, N+2 amqp, N+3 amqps, N+9 operations; further Namespaces
-    /// take the next ten.
+    /// The first Namespace's block of ports: N http, N+1 https, N+2 amqp, N+3 amqps, N+6 checkpoints (blobs, https), N+9
+    /// operations; further Namespaces take the next ten.
     ///
-    /// Without it the first Namespace gets 8080, 8443, 5672, 5671 and 9464. A Namespace keeps the block it was first
+    /// Without it the first Namespace gets 8080, 8443, 5672, 5671, 10000 and 9464. A Namespace keeps the block it was first
     /// given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_526))]
     pub(crate) port_base: Option<u16>,
@@ -142,7 +153,8 @@ pub(crate) enum EnvOutput {
 
 /// Run a program with the settings, and the trust in certificates, that it needs for a local Namespace.
 ///
-/// `weft exec shop -- python3 publish_receive.py`. Signals and the exit code are the program's own.
+/// `weft exec shop -- python3 publish_receive.py`. Signals and the exit code are the program's own. With the trust that
+/// it gives, EVENTGRID_ENDPOINT is the one with TLS here, which serves programs with a key and those with a token alike.
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
     /// The Namespace's name.
@@ -169,6 +181,14 @@ pub(crate) struct Connection {
     #[arg(long, short, value_name = "NAME", conflicts_with = "endpoint")]
     pub(crate) namespace: Option<String>,
 
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Where it is, and what opens it.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Place {
     /// The data folder of `weft dev`, where the Namespace's settings lie.
     #[arg(long, value_name = "DIR", env = "WEFT_DATA")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -180,6 +200,10 @@ pub(crate) struct Connection {
     /// A file with the access key for --endpoint. Default: EVENTGRID_KEY. Keys are never arguments: others see those.
     #[arg(long, value_name = "FILE", requires = "endpoint")]
     pub(crate) key_file: Option<PathBuf>,
+
+    /// A file with a bearer token for --endpoint, instead of a key. Default: AZURE_FEDERATED_TOKEN_FILE.
+    #[arg(long, value_name = "FILE", requires = "endpoint", conflicts_with = "key_file")]
+    pub(crate) token_file: Option<PathBuf>,
 
     /// Certificates (PEM) to trust for an https endpoint. Default: SSL_CERT_FILE, else the system's.
     #[arg(long, value_name = "FILE")]
@@ -273,7 +297,8 @@ pub(crate) struct Tail {
 
 /// Look at the dead letters that a topic collects, and send them back.
 ///
-/// TOPIC is the topic that subscriptions name in `deadLetter.topicRef`.
+/// TOPIC is the topic that subscriptions name in `deadLetter.topicRef`. Those of a subscription with
+/// `deadLetter.objectStore` are in that store; for seven days they are here, too: write TOPIC/SUBSCRIPTION.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {
     /// List dead letters, oldest first.

@@ -1,7 +1,10 @@
 //! The HTTP side of the commands: one authenticated request, its answer, or a failure that says what to do.
 
+mod answer;
+
 use std::fs;
 use std::io::{self, BufReader};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +12,14 @@ use std::time::Duration;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use ureq::http::{HeaderValue, Response};
+use ureq::http::{HeaderValue, Method, Request, Response, Uri};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body};
+use ureq::{Agent, AsSendBody, Body};
 
 use crate::connection::Connection;
 use crate::failure::{Exit, Failure};
+use answer::refusal;
+pub(crate) use answer::{Answer, http_date};
 
 /// Long enough for an answer that waits for a slow disk, short enough to notice a dead peer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -83,7 +88,7 @@ impl Client {
         let mut request = self
             .agent
             .post(self.url(&upload.path))
-            .header("Authorization", self.authorization());
+            .header("Authorization", self.authorization()?);
         for (name, value) in [
             ("Content-Type", &upload.content_type),
             ("BrokerProperties", &upload.broker_properties),
@@ -117,7 +122,7 @@ impl Client {
         let request = self
             .agent
             .get(self.url(path))
-            .header("Authorization", self.authorization());
+            .header("Authorization", self.authorization()?);
         let request = request.config().timeout_global(Some(PATIENCE)).build();
         answer(request.call().map_err(|cause| self.unreachable(&cause))?)
     }
@@ -130,7 +135,7 @@ impl Client {
         let request = self
             .agent
             .get(self.url(path))
-            .header("Authorization", self.authorization());
+            .header("Authorization", self.authorization()?);
         let request = request.config().timeout_recv_response(Some(PATIENCE)).build();
         let response = request.call().map_err(|cause| self.unreachable(&cause))?;
         if !response.status().is_success() {
@@ -139,6 +144,51 @@ impl Client {
         let reader = BufReader::new(response.into_body().into_with_config().limit(u64::MAX).reader());
         let documents = serde_json::Deserializer::from_reader(reader).into_iter();
         Ok(documents.map(|document| document.map_err(|cause| interrupted(&cause))))
+    }
+
+    /// One request whose answer is looked at whatever it is. Shows no credential but what is in `headers`.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub(crate) fn ask(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<Answer, Failure> {
+        let mut request = Request::builder().method(method).uri(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let malformed = |cause: ureq::http::Error| Failure::machine(format!("ask {}", self.url(path)), cause);
+        let response = match body {
+            Some(body) => self.run(request.body(body).map_err(malformed)?),
+            None => self.run(request.body(()).map_err(malformed)?),
+        };
+        Answer::read(response.map_err(|cause| self.unreachable(&cause))?)
+    }
+
+    fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request);
+        self.agent.run(request.timeout_global(Some(PATIENCE)).build())
+    }
+
+    /// The same with the credential.
+    ///
+    /// # Errors
+    /// There is no answer, or no token to show.
+    pub(crate) fn ask_authorized(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<Answer, Failure> {
+        let authorization = self.authorization()?;
+        let mut headers = headers.to_vec();
+        headers.push(("authorization", &authorization));
+        self.ask(method, path, &headers, body)
     }
 
     fn send(
@@ -151,7 +201,7 @@ impl Client {
         let request = self
             .agent
             .post(self.url(path))
-            .header("Authorization", self.authorization());
+            .header("Authorization", self.authorization()?);
         let request = request.header("Content-Type", content_type);
         let request = request.config().timeout_global(Some(patience)).build();
         request.send(body).map_err(|cause| self.unreachable(&cause))
@@ -161,8 +211,10 @@ impl Client {
         format!("{}{path}", self.connection.endpoint)
     }
 
-    fn authorization(&self) -> String {
-        format!("SharedAccessKey {}", self.connection.key)
+    /// # Errors
+    /// The token cannot be read.
+    fn authorization(&self) -> Result<String, Failure> {
+        self.connection.credential.authorization()
     }
 
     fn unreachable(&self, cause: &ureq::Error) -> Failure {
@@ -219,74 +271,6 @@ fn interrupted(cause: &dyn std::error::Error) -> Failure {
         .with_next("the service went away or was restarted; try again")
 }
 
-/// Turns an error answer into a failure with the service's own code and message.
-fn refusal(mut response: Response<Body>) -> Failure {
-    let status = response.status().as_u16();
-    let code = response.headers().get("broker-errorcode");
-    let code = code.and_then(|code| code.to_str().ok()).map(str::to_owned);
-    let text = response
-        .body_mut()
-        .with_config()
-        .limit(1 << 20)
-        .read_to_string()
-        .unwrap_or_default();
-    let body: Value = serde_json::from_str(&text).unwrap_or_default();
-    let told = body["error"]["code"].as_str().map(str::to_owned);
-    let code = told.or(code).unwrap_or_else(|| format!("HTTP {status}"));
-    let message = body["error"]["message"]
-        .as_str()
-        .map(str::to_owned)
-        .or_else(|| detail(&text))
-        .unwrap_or_else(|| text.trim().to_owned());
-    let message = if message.is_empty() {
-        "the service gave no reason".to_owned()
-    } else {
-        message
-    };
-    let exit = if status == 429 || status >= 500 {
-        Exit::Unavailable
-    } else {
-        Exit::Refused
-    };
-    Failure::new(exit, message)
-        .with_code(code)
-        .with_next(next_step(status))
-}
-
-/// The sentence of an error of Event Hubs, which is XML.
-fn detail(xml: &str) -> Option<String> {
-    let (_, detail) = xml.split_once("<Detail>")?;
-    let (detail, _) = detail.split_once("</Detail>")?;
-    let sentence = detail
-        .split_once(". TrackingId:")
-        .map_or(detail, |(sentence, _)| sentence);
-    Some(
-        sentence
-            .replace("&lt;", "<")
-            .replace("&gt;", ">")
-            .replace("&amp;", "&"),
-    )
-}
-
-fn next_step(status: u16) -> &'static str {
-    match status {
-        400 => "correct what the message names",
-        401 => {
-            "the key is not (or no longer) one of the Namespace's two; `weft env NAMESPACE` prints a live one"
-        }
-        403 => {
-            "use a key whose rule has the right: Send to publish, Listen to look and receive, Manage to change"
-        }
-        404 => "check the name and the --namespace; `weft data list` shows what there is",
-        409 => "look at its present state, then decide again",
-        413 => "send less at once: at most 1,000 events and 1 MiB per request",
-        429 | 503 => "wait a moment and try again",
-        507 => "make room: receive and acknowledge, purge closed streams, or raise spec.storage's size",
-        500.. => "look at the log of the Namespace; trying again may help",
-        _ => "check the endpoint: this is not an answer that Weft gives",
-    }
-}
-
 fn retry_after(response: &Response<Body>) -> Option<Duration> {
     let throttled = response.status().as_u16() == 429;
     let seconds = response
@@ -299,11 +283,17 @@ fn retry_after(response: &Response<Body>) -> Option<Duration> {
     throttled.then(|| Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
 }
 
-fn is_loopback(endpoint: &str) -> bool {
-    let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    ["localhost", "127.", "[::1]"]
-        .iter()
-        .any(|prefix| host.starts_with(prefix))
+/// Whether the host of a URL is this machine.
+pub(crate) fn is_loopback(endpoint: &str) -> bool {
+    let Ok(url) = endpoint.parse::<Uri>() else {
+        return false;
+    };
+    let host = url.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let is_address = address
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback());
+    is_address || host.eq_ignore_ascii_case("localhost")
 }
 
 /// Trusts the certificates in the file, or else what this machine trusts.
@@ -333,11 +323,29 @@ fn tls(roots: Option<&Path>) -> Result<TlsConfig, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    fn an_error_of_event_hubs_is_its_sentence() {
-        let xml = "<Error><Code>400</Code><Detail>`a &lt; b &amp;&amp; c` is wrong. Mend it. TrackingId:1_G0, \
-                   Timestamp:2026-01-31T12:00:00Z</Detail></Error>";
-        assert_eq!(super::detail(xml).unwrap(), "`a < b && c` is wrong. Mend it");
-        assert_eq!(super::detail("<html>"), None);
+    fn this_machine_is_known_by_its_whole_name_only() {
+        for near in [
+            "http://localhost:6300",
+            "https://LOCALHOST",
+            "http://127.0.0.1:6300/path",
+            "http://127.1.2.3",
+            "http://[::1]:6300",
+        ] {
+            assert!(is_loopback(near), "{near}");
+        }
+        for far in [
+            "http://localhost.example.com",
+            "http://127.example.com:6300",
+            "http://localhost@example.com",
+            "http://127.0.0.1:x@example.com",
+            "http://10.0.0.1",
+            "http://[::2]",
+            "http://",
+        ] {
+            assert!(!is_loopback(far), "{far}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! A file per command.
 
+mod checkpoint;
 mod completion;
 mod data;
 mod dead_letters;
+mod doctor;
 mod env;
 mod exec;
 mod hub;
@@ -29,7 +31,9 @@ pub(crate) fn run(command: Command, environment: &Environment) -> Result<ExitCod
         Command::Tail(args) => tail::run(&args, environment).map(done),
         Command::DeadLetters(command) => dead_letters::run(command, environment).map(done),
         Command::Hub(command) => hub::run(command, environment).map(done),
+        Command::Checkpoint(command) => checkpoint::run(command, environment).map(done),
         Command::Data(command) => data::run(command, environment).map(done),
+        Command::Doctor(args) => doctor::run(args, environment),
         Command::Completion(args) => completion::run(&args).map(done),
     }
 }

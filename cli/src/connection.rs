@@ -1,4 +1,6 @@
-//! Where a Namespace is, and the key to it.
+//! Where a Namespace is, and what opens it.
+
+mod credential;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,32 +9,34 @@ use crate::args;
 use crate::dotenv;
 use crate::environment::Environment;
 use crate::failure::{Exit, Failure};
+pub(crate) use credential::Credential;
 
 /// The data folder of `weft dev`, unless told otherwise.
 const DEFAULT_DATA: &str = ".weft";
 
-/// Settings of one Namespace. `Debug` is not derived: it holds a key.
+/// Settings of one Namespace.
+#[derive(Debug)]
 pub(crate) struct Connection {
     /// Without a slash at the end.
     pub(crate) endpoint: String,
-    pub(crate) key: String,
+    pub(crate) credential: Credential,
     /// PEM certificates to trust, instead of the system's own.
     pub(crate) roots: Option<PathBuf>,
 }
 
 impl Connection {
-    /// From `--endpoint` and `--key-file`; else a local Namespace, if one is named; else from the environment; else
+    /// From `--endpoint` and `--key-file` or `--token-file`; else a local Namespace, if one is named; else from the environment; else
     /// the only local Namespace.
     pub(crate) fn resolve(args: &args::Connection, environment: &Environment) -> Result<Self, Failure> {
-        let endpoint = args.endpoint.as_ref().or(environment.endpoint.as_ref());
+        let endpoint = args.place.endpoint.as_ref().or(environment.endpoint.as_ref());
         let mut connection = match (local_data(args, environment), endpoint) {
-            (None, Some(endpoint)) => Self::elsewhere(endpoint, args.key_file.as_deref(), environment)?,
+            (None, Some(endpoint)) => Self::elsewhere(endpoint, args, environment)?,
             (data, _) => {
                 let data = data.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
                 Self::local(&data, args.namespace.as_deref())?
             }
         };
-        if let Some(file) = &args.ca_file {
+        if let Some(file) = &args.place.ca_file {
             connection.roots = Some(file.clone());
         }
         Ok(connection)
@@ -40,17 +44,16 @@ impl Connection {
 
     fn elsewhere(
         endpoint: &str,
-        key_file: Option<&Path>,
+        args: &args::Connection,
         environment: &Environment,
     ) -> Result<Self, Failure> {
-        let key = match key_file {
-            Some(file) => read_key(file)?,
-            None => environment.key.clone().ok_or_else(|| {
-                Failure::usage("no key for this endpoint")
-                    .with_next("put the key into a file and give --key-file FILE, or set EVENTGRID_KEY")
-            })?,
-        };
-        Self::new(endpoint, key, environment.roots.clone())
+        let credential = Credential::elsewhere(args, environment)?.ok_or_else(|| {
+            Failure::usage("no key and no token for this endpoint").with_next(
+                "put one into a file and give --key-file FILE or --token-file FILE, or set EVENTGRID_KEY or \
+                 AZURE_FEDERATED_TOKEN_FILE",
+            )
+        })?;
+        Self::new(endpoint, credential, environment.roots.clone())
     }
 
     fn local(data: &Path, namespace: Option<&str>) -> Result<Self, Failure> {
@@ -68,34 +71,48 @@ impl Connection {
         let missing = || {
             Failure::machine(
                 format!("use {}", env_file(data, &namespace).display()),
-                "no endpoint or key in it",
+                "no endpoint, or neither key nor token in it",
             )
         };
-        let endpoint = value("EVENTGRID_ENDPOINT").ok_or_else(missing)?;
-        let key = value("EVENTGRID_KEY").ok_or_else(missing)?;
-        Self::new(&endpoint, key, value("SSL_CERT_FILE").map(PathBuf::from))
+        // Where keys are not accepted there is none, and tokens go to a door with TLS only.
+        let (endpoint, credential) = match value("EVENTGRID_KEY") {
+            Some(key) => (value("EVENTGRID_ENDPOINT"), Some(Credential::Key(key))),
+            None => {
+                let file = value("AZURE_FEDERATED_TOKEN_FILE").map(PathBuf::from);
+                (value("AZURE_AUTHORITY_HOST"), file.map(Credential::TokenFile))
+            }
+        };
+        let (endpoint, credential) = endpoint.zip(credential).ok_or_else(missing)?;
+        Self::new(&endpoint, credential, value("SSL_CERT_FILE").map(PathBuf::from))
     }
 
-    fn new(endpoint: &str, key: String, roots: Option<PathBuf>) -> Result<Self, Failure> {
+    fn new(endpoint: &str, credential: Credential, roots: Option<PathBuf>) -> Result<Self, Failure> {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
             return Err(Failure::usage(format!("the endpoint `{endpoint}` is not a URL"))
                 .with_next("write it as http://HOST:PORT or https://HOST:PORT"));
         }
-        Ok(Self { endpoint, key, roots })
+        credential.may_be_shown_to(&endpoint)?;
+        Ok(Self {
+            endpoint,
+            credential,
+            roots,
+        })
     }
 }
 
 /// The data folder of the local Namespaces, if a command is about them: no endpoint is given, and none is in the
 /// environment either, or a local Namespace is asked for.
 pub(crate) fn local_data(args: &args::Connection, environment: &Environment) -> Option<PathBuf> {
-    let wants_local = args.namespace.is_some() || args.data_dir.is_some();
-    let is_elsewhere = environment.endpoint.is_some() && environment.key.is_some() && !wants_local;
-    if args.endpoint.is_some() || is_elsewhere {
+    let wants_local = args.namespace.is_some() || args.place.data_dir.is_some();
+    let has_credential = environment.key.is_some() || environment.token_file.is_some();
+    let is_elsewhere = environment.endpoint.is_some() && has_credential && !wants_local;
+    if args.place.endpoint.is_some() || is_elsewhere {
         return None;
     }
     Some(
-        args.data_dir
+        args.place
+            .data_dir
             .clone()
             .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA)),
     )
@@ -135,7 +152,7 @@ fn no_settings(data: &Path, namespace: &str, cause: &std::io::Error) -> Failure 
     .with_next(next)
 }
 
-fn only_namespace(data: &Path) -> Result<String, Failure> {
+pub(crate) fn only_namespace(data: &Path) -> Result<String, Failure> {
     let mut names = local_namespaces(data);
     match names.len() {
         1 => Ok(names.remove(0)),
@@ -158,19 +175,6 @@ pub(crate) fn local_namespaces(data: &Path) -> Vec<String> {
     names
 }
 
-fn read_key(file: &Path) -> Result<String, Failure> {
-    let text = fs::read_to_string(file)
-        .map_err(|cause| Failure::machine(format!("read the key from {}", file.display()), cause))?;
-    let key = text.trim();
-    if key.is_empty() || key.contains(char::is_whitespace) {
-        return Err(Failure::machine(
-            format!("read the key from {}", file.display()),
-            "it does not hold exactly one key",
-        ));
-    }
-    Ok(key.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,10 +182,17 @@ mod tests {
     fn args(namespace: Option<&str>, data: Option<&Path>) -> args::Connection {
         args::Connection {
             namespace: namespace.map(str::to_owned),
-            data_dir: data.map(Path::to_owned),
-            endpoint: None,
-            key_file: None,
-            ca_file: None,
+            place: args::Place {
+                data_dir: data.map(Path::to_owned),
+                ..args::Place::default()
+            },
+        }
+    }
+
+    fn key(connection: &Connection) -> &str {
+        match &connection.credential {
+            Credential::Key(key) => key,
+            Credential::TokenFile(file) => panic!("a token in {}", file.display()),
         }
     }
 
@@ -199,7 +210,7 @@ mod tests {
         let data = data_with(&["shop"]);
         let found = Connection::resolve(&args(None, Some(data.path())), &Environment::default()).unwrap();
         assert_eq!(
-            (found.endpoint.as_str(), found.key.as_str()),
+            (found.endpoint.as_str(), key(&found)),
             ("http://shop:1", "k-shop")
         );
     }
@@ -213,7 +224,7 @@ mod tests {
         assert!(failure.to_string().contains("bank, shop"), "{failure}");
         let found =
             Connection::resolve(&args(Some("bank"), Some(data.path())), &Environment::default()).unwrap();
-        assert_eq!(found.key, "k-bank");
+        assert_eq!(key(&found), "k-bank");
     }
 
     #[test]
@@ -228,5 +239,35 @@ mod tests {
         assert_eq!(found.endpoint, "https://elsewhere");
         let found = Connection::resolve(&args(Some("shop"), Some(data.path())), &environment).unwrap();
         assert_eq!(found.endpoint, "http://shop:1");
+    }
+
+    #[test]
+    fn where_keys_are_not_accepted_the_token_goes_to_the_door_with_tls() {
+        let data = tempfile::tempdir().unwrap();
+        let text = "EVENTGRID_ENDPOINT='https://127.0.0.1:1'\nAZURE_AUTHORITY_HOST='https://127.0.0.1:1/'\n\
+                    AZURE_FEDERATED_TOKEN_FILE='/d/shop.token'\n";
+        fs::write(env_file(data.path(), "shop"), text).unwrap();
+        let found = Connection::resolve(&args(None, Some(data.path())), &Environment::default()).unwrap();
+        assert_eq!(found.endpoint, "https://127.0.0.1:1");
+        assert!(
+            matches!(found.credential, Credential::TokenFile(file) if file == Path::new("/d/shop.token"))
+        );
+    }
+
+    #[test]
+    fn a_programs_environment_with_a_token_is_enough() {
+        let environment = Environment {
+            endpoint: Some("https://shop.apps.svc".into()),
+            token_file: Some("/var/run/weft/token/token".into()),
+            ..Environment::default()
+        };
+        let found = Connection::resolve(&args(None, None), &environment).unwrap();
+        assert_eq!(found.endpoint, "https://shop.apps.svc");
+        let plain = Environment {
+            endpoint: Some("http://shop.apps.svc".into()),
+            ..environment
+        };
+        let failure = Connection::resolve(&args(None, None), &plain).unwrap_err();
+        assert!(failure.to_string().contains("https"), "{failure}");
     }
 }

@@ -8,6 +8,9 @@ mod check;
 mod credentials;
 mod data_folder;
 pub(crate) mod departed;
+mod identity;
+mod issuer;
+mod letters;
 mod local;
 mod planning;
 mod ports;
@@ -17,6 +20,7 @@ mod state;
 mod teller;
 mod watch;
 
+use std::path::Path;
 use std::time::Duration;
 
 use runtime::telemetry;
@@ -26,10 +30,12 @@ use crate::args::{Dev, LogFormat};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use local::Local;
+pub(crate) use ports::Ports;
 use signals::Signals;
 pub(crate) use state::Departed;
+use state::State;
 
-/// What is due by the calendar (certificates, the data of what is long gone) is looked at this often.
+/// What is due by the calendar (certificates, tokens, the data of what is long gone) is looked at this often.
 const CHORES: Duration = Duration::from_secs(60);
 
 /// Runs until a signal.
@@ -74,4 +80,10 @@ async fn follow(local: &mut Local, signals: &mut Signals) {
             () = tokio::time::sleep(CHORES) => local.chores().await,
         }
     }
+}
+
+/// The ports that `weft dev` gave a Namespace whose data lies in the folder `data`.
+pub(crate) fn ports_of(data: &Path, namespace: &str) -> Result<Option<Ports>, Failure> {
+    let state = State::load(&data_folder::state_file(data))?;
+    Ok(state.ports.get(namespace).map(|block| block.ports()))
 }

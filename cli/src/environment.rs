@@ -11,6 +11,8 @@ pub(crate) struct Environment {
     pub(crate) endpoint: Option<String>,
     /// `EVENTGRID_KEY`
     pub(crate) key: Option<String>,
+    /// `AZURE_FEDERATED_TOKEN_FILE`: a bearer token.
+    pub(crate) token_file: Option<PathBuf>,
     /// `SSL_CERT_FILE`: the roots to trust.
     pub(crate) roots: Option<PathBuf>,
     /// `WEFT_LOG`: what `weft dev` logs, as a list of directives.
@@ -22,6 +24,7 @@ impl Environment {
         Self {
             endpoint: text("EVENTGRID_ENDPOINT"),
             key: text("EVENTGRID_KEY"),
+            token_file: variable("AZURE_FEDERATED_TOKEN_FILE").map(PathBuf::from),
             roots: variable("SSL_CERT_FILE").map(PathBuf::from),
             log: text("WEFT_LOG"),
         }
@@ -31,6 +34,13 @@ impl Environment {
 /// What a program that is started from here would find under that name.
 pub(crate) fn inherited(name: &str) -> Option<OsString> {
     env::var_os(name)
+}
+
+/// All that are text, for whoever knows which of them concern it.
+pub(crate) fn variables() -> Vec<(String, String)> {
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    env::vars_os().filter_map(text).collect()
 }
 
 fn variable(name: &str) -> Option<OsString> {

@@ -11,7 +11,7 @@ use crate::output::Output;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    something on this machine failed (a file, a port, the terminal)
+  1    something on this machine failed (a file, a port, the terminal); or `weft doctor` found a problem
   2    the command line is wrong
   3    a manifest has a mistake; nothing was started
   4    the service refused the request (its code and message are printed)
@@ -97,6 +97,11 @@ impl Failure {
     pub(crate) fn with_next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self
+    }
+
+    /// Whether it was the service that said no, and not that it could not be asked.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.exit == Exit::Refused
     }
 
     /// Prints the failure on standard error and turns it into the process's exit code.

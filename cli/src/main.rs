@@ -4,15 +4,19 @@
 //! is a small HTTP client of a running Namespace, with the settings that `weft dev` wrote beside its log. It never
 //! takes a key as an argument, and it never reads a broker's files.
 
+mod age;
 mod args;
+mod blobs;
 mod client;
 mod commands;
+mod confirmation;
 mod connection;
 mod dev;
 mod dotenv;
 mod environment;
 mod event;
 mod failure;
+mod jwt;
 mod listed;
 mod manifest;
 mod output;

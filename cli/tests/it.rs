@@ -4,12 +4,16 @@
 
 #[path = "it/adoption.rs"]
 mod adoption;
+#[path = "it/checkpoints.rs"]
+mod checkpoints;
 #[path = "it/cluster_fields.rs"]
 mod cluster_fields;
 #[path = "it/commands.rs"]
 mod commands;
 #[path = "it/dead_letters.rs"]
 mod dead_letters;
+#[path = "it/doctor.rs"]
+mod doctor;
 #[path = "it/home.rs"]
 mod home;
 #[path = "it/hub_commands.rs"]
@@ -22,6 +26,8 @@ mod identity;
 mod live;
 #[path = "it/mistakes.rs"]
 mod mistakes;
+#[path = "it/passwordless.rs"]
+mod passwordless;
 #[path = "it/process.rs"]
 mod process;
 #[path = "it/tour.rs"]

@@ -32,7 +32,7 @@ impl Hub {
 /// List the hubs; or show where the partitions of one stand, and who reads them.
 ///
 /// The lag of a consumer group is that of the receivers that are connected. Where a program goes on that is away, it has
-/// written down in its own checkpoint store.
+/// written down in its checkpoint store: `weft checkpoint list` shows that of the Namespace.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
     /// The hub's name.

@@ -1,6 +1,5 @@
 //! `weft data`
 
-use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::args::{self, Data};
 use crate::client::Client;
+use crate::confirmation;
 use crate::connection::{Connection, local_data, local_namespaces};
 use crate::dev::{Departed, departed};
 use crate::environment::Environment;
@@ -186,17 +186,7 @@ fn what(client: &Client, uid: &str) -> Result<String, Failure> {
     })
 }
 
-/// Asks on the terminal, with what is about to go. Whoever cannot be asked must say `--yes`.
+/// With what is about to go.
 fn confirmed(what: impl FnOnce() -> Result<String, Failure>) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(
-            Failure::usage("a purge needs a confirmation").with_next("run it in a terminal, or give --yes")
-        );
-    }
-    eprint!("Delete {} for ever? Type yes: ", what()?);
-    let mut answer = String::new();
-    io::stdin()
-        .read_line(&mut answer)
-        .map_err(|cause| Failure::machine("read the answer", cause))?;
-    Ok(answer.trim() == "yes")
+    confirmation::confirmed("a purge", || Ok(format!("Delete {} for ever?", what()?)))
 }

@@ -65,6 +65,10 @@ impl Queue {
         environment: &Environment,
     ) -> Result<Self, Failure> {
         let client = Client::new(Connection::resolve(connection, environment)?)?;
+        let topic = match topic.starts_with(OF_STORES) {
+            false if topic.contains('/') => on_the_way(&client, &topic)?,
+            _ => topic,
+        };
         let path = format!("/$weft/v1/topics/{}/dead-letters", encode(&topic));
         Ok(Self { client, topic, path })
     }
@@ -141,6 +145,30 @@ impl Queue {
         }
         Ok(())
     }
+}
+
+/// Begins the names of topics in which dead letters for an object store lie: the topic, the subscription and its uid follow.
+const OF_STORES: &str = "$dead-letters/";
+
+/// The topic in which the dead letters of `TOPIC/SUBSCRIPTION` lie that go to an object store.
+fn on_the_way(client: &Client, subscription: &str) -> Result<String, Failure> {
+    let List { value } = client.get("/$weft/v1/streams")?;
+    let streams: Vec<Value> = value.iter().map(Item::value).collect();
+    let prefix = format!("{OF_STORES}{subscription}/").to_lowercase();
+    let open = streams.iter().filter(|stream| stream["state"] == "Open");
+    let names = open.filter_map(|stream| stream["name"].as_str());
+    let found = names
+        .into_iter()
+        .find(|name| name.to_lowercase().starts_with(&prefix));
+    found.map(str::to_owned).ok_or_else(|| {
+        Failure::new(
+            Exit::Refused,
+            format!("there is no subscription {subscription} whose dead letters go to an object store"),
+        )
+        .with_next(
+            "look at its deadLetter: name the topic of topicRef, or look into the store of objectStore",
+        )
+    })
 }
 
 #[derive(Debug, Default)]

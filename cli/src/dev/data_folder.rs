@@ -3,7 +3,9 @@
 //! ```text
 //! DATA/lock               held by the one `weft dev` that runs on it
 //! DATA/state.json         uids, ports, what has departed                          0600
+//! DATA/issuer.pem         the key that signs the developer's tokens               0600
 //! DATA/NAMESPACE.env      the settings that programs need                         0600
+//! DATA/NAMESPACE.token    the developer's token for a Namespace                   0600
 //! DATA/namespaces/UID/    log/ and credentials/ of one Namespace                  0700
 //! ```
 
@@ -59,6 +61,14 @@ impl DataFolder {
 
     pub(crate) fn env_file(&self, namespace: &str) -> PathBuf {
         crate::connection::env_file(&self.path, namespace)
+    }
+
+    pub(crate) fn token_file(&self, namespace: &str) -> PathBuf {
+        self.path.join(format!("{namespace}.token"))
+    }
+
+    pub(crate) fn issuer_file(&self) -> PathBuf {
+        self.path.join("issuer.pem")
     }
 
     /// The folder of one Namespace's data. Another uid is other data, whatever the Namespace's name.

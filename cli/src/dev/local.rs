@@ -16,16 +16,20 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::check::{self, Checked};
-use super::credentials::{self, Doors};
+use super::credentials::{self, Doors, Wanted};
 use super::data_folder::DataFolder;
 use super::departed;
+use super::identity;
+use super::issuer::LocalIssuer;
+use super::letters;
 use super::planning::{self, Planned, PlannedNamespace};
 use super::ports;
-use super::running::Running;
+use super::running::{Place, Running};
 use super::state::{Departed, State};
 use super::teller::Teller;
 use super::watch::{Changes, Watch};
 use crate::args::Dev;
+use crate::environment;
 use crate::failure::{Exit, Failure};
 use crate::manifest::{Discovery, Set};
 
@@ -38,6 +42,7 @@ pub(crate) struct Local {
     listen: IpAddr,
     port_base: Option<u16>,
     folder: DataFolder,
+    issuer: LocalIssuer,
     state: State,
     discovery: Discovery,
     watch: Watch,
@@ -56,6 +61,7 @@ impl Local {
     /// Takes the data folder. Nothing runs yet.
     pub(crate) fn open(args: &Dev) -> Result<Self, Failure> {
         let folder = DataFolder::open(&args.data.data)?;
+        let issuer = LocalIssuer::open(&folder.issuer_file())?;
         let state = State::load(&folder.state_file())?;
         let discovery = Discovery::new(&args.dir, folder.path());
         let watch = Watch::new(&discovery).map_err(|cause| Failure::machine("watch the manifests", cause))?;
@@ -64,6 +70,7 @@ impl Local {
             port_base: args.port_base,
             discovery,
             folder,
+            issuer,
             state,
             watch,
             known: BTreeSet::new(),
@@ -116,7 +123,7 @@ impl Local {
         Ok(())
     }
 
-    /// Renews certificates and deletes data, if either is due, and tries again what could not be started.
+    /// Renews certificates and tokens and deletes data, if any of it is due, and tries again what could not be started.
     pub(crate) async fn chores(&mut self) {
         if self.incomplete {
             self.follow().await;
@@ -251,12 +258,16 @@ impl Local {
 
     async fn stop_departed(&mut self, departed: &Departed) {
         // The settings of a Namespace that is gone would only mislead.
-        let env_file = self.folder.env_file(&departed.name);
-        match fs::remove_file(&env_file) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!("cannot remove {}: {cause}", env_file.display());
+        for file in [
+            self.folder.env_file(&departed.name),
+            self.folder.token_file(&departed.name),
+        ] {
+            match fs::remove_file(&file) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!("cannot remove {}: {cause}", file.display());
+                }
+                _ => {}
             }
-            _ => {}
         }
         if let Some(running) = self.running.remove(&departed.uid) {
             tracing::info!(namespace = departed.name, "its manifest is gone: stopping");
@@ -282,8 +293,12 @@ impl Local {
             secrets,
             secrets_revision: 0,
         };
-        let mut running =
-            Running::start(configuration, data_dir, doors, self.teller.output(), &self.scope).await?;
+        let place = Place {
+            data_dir,
+            doors,
+            identity: identity::of(&self.issuer),
+        };
+        let mut running = Running::start(configuration, place, self.teller.output(), &self.scope).await?;
         running.dns_names.clone_from(&namespace.dns_names);
         self.running.insert(namespace.uid, running);
         Ok(())
@@ -300,15 +315,25 @@ impl Local {
         let config::Head {
             namespace, settings, ..
         } = &document.head;
-        credentials::prepare(
-            &folder,
-            &self.folder.env_file(&namespace.name),
-            &namespace.name,
-            &settings.authorization_rules,
+        let token_file = self.folder.token_file(&namespace.name);
+        self.issuer.renew(&token_file, &self.clock)?;
+        let wanted = Wanted {
+            namespace: &namespace.name,
+            settings,
             dns_names,
             doors,
+            token_file: &token_file,
+        };
+        let secrets = credentials::prepare(
+            &folder,
+            &self.folder.env_file(&namespace.name),
+            &wanted,
             &self.clock,
-        )
+        )?;
+        Ok(config::Secrets {
+            dead_letter_stores: letters::options(document, &environment::variables()),
+            ..secrets
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Objects in, documents and refusals out: what the operator does in a cluster.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use config::{Document, Settings};
 use crds::v1alpha1::NamespaceSpec;
@@ -108,7 +108,7 @@ fn identity(object: &Object) -> (&str, &str, &str) {
     (object.kind(), object.namespace(), object.name())
 }
 
-fn planned(configuration: Configuration, objects: &[Typed]) -> Option<PlannedNamespace> {
+fn planned(mut configuration: Configuration, objects: &[Typed]) -> Option<PlannedNamespace> {
     let spec = objects.iter().find_map(|object| match object {
         Typed::Namespace(object) if object.metadata.uid.as_deref() == Some(&configuration.object_uid) => {
             Some(&object.spec)
@@ -116,14 +116,44 @@ fn planned(configuration: Configuration, objects: &[Typed]) -> Option<PlannedNam
         _ => None,
     })?;
     let tls = spec.tls.as_ref();
+    // Who is known may do everything here, where no API server is asked: so that is the developer and nobody else.
+    configuration.settings.issuers.clear();
     Some(PlannedNamespace {
         name: configuration.namespace.name.clone(),
         object: Uuid::parse_str(&configuration.object_uid).ok()?,
         uid: Uuid::parse_str(&configuration.namespace.uid).ok()?,
         dns_names: tls.and_then(|tls| tls.dns_names.clone()).unwrap_or_default(),
         paused: spec.paused == Some(true),
-        cluster_only: cluster_only(spec),
+        cluster_only: cluster_only(spec)
+            .into_iter()
+            .chain(names_credentials(&configuration, objects).then_some(LETTER_CREDENTIALS))
+            .collect(),
         configuration,
+    })
+}
+
+const LETTER_CREDENTIALS: &str =
+    "deadLetter.objectStore.credentialsSecretRef of EventSubscriptions (the environment says it here)";
+
+/// Whether a subscription names a Secret with the credentials for its dead letters.
+fn names_credentials(configuration: &Configuration, objects: &[Typed]) -> bool {
+    let subscriptions = configuration.topics.iter().flat_map(|topic| &topic.subscriptions);
+    let stored: HashSet<&str> = subscriptions
+        .filter(|subscription| subscription.dead_letter_store.is_some())
+        .map(|subscription| subscription.resource_name.as_str())
+        .collect();
+    objects.iter().any(|object| match object {
+        Typed::EventSubscription(object) => {
+            let metadata = &object.metadata;
+            let place = metadata.namespace.as_deref().unwrap_or_default();
+            let is_stored = metadata.name.as_deref().is_some_and(|name| stored.contains(name));
+            let store = object.spec.dead_letter.as_ref();
+            let store = store.and_then(|dead_letter| dead_letter.object_store.as_ref());
+            place == configuration.kubernetes_namespace
+                && is_stored
+                && store.is_some_and(|store| store.credentials_secret_ref.is_some())
+        }
+        _ => false,
     })
 }
 
@@ -133,6 +163,10 @@ fn cluster_only(spec: &NamespaceSpec) -> Vec<&'static str> {
         .storage
         .as_ref()
         .and_then(|storage| storage.persistent_volume.as_ref());
+    let store = spec
+        .checkpoint
+        .as_ref()
+        .and_then(|checkpoint| checkpoint.object_store.as_ref());
     let fields = [
         (
             "storage.persistentVolume.storageClassName",
@@ -141,6 +175,11 @@ fn cluster_only(spec: &NamespaceSpec) -> Vec<&'static str> {
         (
             "tls.secretRef",
             spec.tls.as_ref().is_some_and(|tls| tls.secret_ref.is_some()),
+        ),
+        ("identity", spec.identity.is_some()),
+        (
+            "checkpoint.objectStore.credentialsSecretRef",
+            store.is_some_and(|store| store.credentials_secret_ref.is_some()),
         ),
         ("service", spec.service.is_some()),
         ("upgradePolicy", spec.upgrade_policy.is_some()),
@@ -265,6 +304,17 @@ mod tests {
             (shop.dns_names.as_slice(), shop.paused),
             (&["a.test".to_owned()][..], true)
         );
+    }
+
+    #[test]
+    fn nobody_elses_tokens_are_accepted_where_no_rights_are_asked_for() {
+        let issuer = "{issuers: [{url: 'https://login.example.com', audiences: [weft], prefix: 'corp:'}]}";
+        let text = NAMESPACE.replace("{deletionPolicy: Retain}", &format!("{{identity: {issuer}}}"));
+        let planned = plan_of(&text, &mut State::default());
+        assert!(planned.refusals.is_empty(), "{:?}", planned.refusals);
+        let shop = &planned.namespaces[0];
+        assert_eq!(shop.settings().issuers, []);
+        assert_eq!(shop.cluster_only, ["identity"]);
     }
 
     #[test]

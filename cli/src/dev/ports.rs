@@ -12,6 +12,7 @@ const STANDARD: Ports = Ports {
     https: 8443,
     amqp: 5672,
     amqps: 5671,
+    blob: 10_000,
     operations: 9464,
 };
 /// The whole table of the first Namespace, later protocols included; no block of ten may meet any of them.
@@ -27,6 +28,7 @@ pub(crate) struct Ports {
     pub(crate) https: u16,
     pub(crate) amqp: u16,
     pub(crate) amqps: u16,
+    pub(crate) blob: u16,
     pub(crate) operations: u16,
 }
 
@@ -34,9 +36,9 @@ pub(crate) struct Ports {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Block {
-    /// The ports that everybody knows: 8080, 8443, 5672, 5671, 9464.
+    /// The ports that everybody knows: 8080, 8443, 5672, 5671, 10000, 9464.
     Standard,
-    /// Ten ports from here: +0 http, +1 https, +2 amqp, +3 amqps, +9 operations.
+    /// Ten ports from here: +0 http, +1 https, +2 amqp, +3 amqps, +6 blob, +9 operations.
     Base(u16),
 }
 
@@ -49,6 +51,7 @@ impl Block {
                 https: base + 1,
                 amqp: base + 2,
                 amqps: base + 3,
+                blob: base + 6,
                 operations: base + 9,
             },
         }
@@ -129,6 +132,7 @@ mod tests {
                 https: 9001,
                 amqp: 9002,
                 amqps: 9003,
+                blob: 9006,
                 operations: 9009
             }
         );

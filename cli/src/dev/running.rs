@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use config::{Document, Secrets};
 use runtime::TaskScope;
-use sidecar::{Configuration, Report, Settings, Sidecar};
+use sidecar::{Configuration, Identity, Report, Settings, Sidecar};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -17,6 +17,13 @@ use crate::output::Output;
 
 /// A task of ours that only waits for the sidecar ends at once when it is told to.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where a Namespace runs, and whose tokens it accepts.
+pub(crate) struct Place {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) doors: Doors,
+    pub(crate) identity: Identity,
+}
 
 /// A running Namespace: its sidecar, and what it was last told.
 pub(crate) struct Running {
@@ -34,17 +41,23 @@ impl Running {
     /// configuration.
     pub(crate) async fn start(
         configuration: Configuration,
-        data_dir: PathBuf,
-        doors: Doors,
+        place: Place,
         output: Output,
         scope: &TaskScope,
     ) -> Result<Self, Failure> {
         let name = configuration.document.head.namespace.name.clone();
+        let Place {
+            data_dir,
+            doors,
+            identity,
+        } = place;
         let mut settings = Settings::new(data_dir);
+        settings.identity = identity;
         settings.http = Some(doors.socket(doors.ports.http));
         settings.https = Some(doors.socket(doors.ports.https));
         settings.amqp = Some(doors.socket(doors.ports.amqp));
         settings.amqps = Some(doors.socket(doors.ports.amqps));
+        settings.blob = Some(doors.socket(doors.ports.blob));
         settings.operations = Some(doors.socket(doors.ports.operations));
         let (sender, receiver) = watch::channel(Arc::new(configuration));
         let started = sidecar::start(settings, receiver).await;

@@ -1,6 +1,11 @@
 //! Dead letters: list, show, redrive.
 
-use crate::home::{Dev, Home, namespace, subscription, topic};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::home::{Dev, Home, eventually, namespace, subscription, topic};
 
 fn with_dead_letter() -> (Home, Dev) {
     let picky = subscription("billing", "orders")
@@ -116,4 +121,79 @@ fn a_dead_letter_that_is_not_there_fails_with_the_reason() {
     );
     assert_eq!(home.run(&["dead-letters", "show", "dead", "99"]).code, 4);
     assert_eq!(home.run(&["dead-letters", "list", "nowhere"]).code, 4);
+}
+
+/// Every JSON file below the folder. One that is being written has another name.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect()
+}
+
+#[test]
+fn a_dead_letter_becomes_a_file_where_the_subscription_says() {
+    let home = Home::with(&[]);
+    let letters = home.path().join("letters");
+    let dead_letter = format!("{{objectStore: {{url: 'file://{}'}}}}", letters.display());
+    let picky = subscription("billing", "orders")
+        .replace("queue: {}", &format!("queue: {{}}, deadLetter: {dead_letter}"));
+    let all = [namespace("shop"), topic("orders", "shop"), picky].join("---\n");
+    home.write("all.yaml", &all);
+    let dev = home.start();
+    dev.wait_for_stderr("dead letters of shop/orders/billing go to file://");
+    let data = ["--data", "{\"n\": 1.10}", "--subject", "s"];
+    home.ok(&[&["publish", "orders", "--type", "t"][..], &data].concat());
+    let received = home.json(&["receive", "orders", "billing"]);
+    reject(
+        &home,
+        received[0]["brokerProperties"]["lockToken"].as_str().unwrap(),
+    );
+    eventually(|| !files(&letters).is_empty(), || dev.stderr());
+    let file = files(&letters).remove(0);
+    assert!(file.starts_with(letters.join("shop/orders/billing")), "{file:?}");
+    let text = fs::read_to_string(&file).unwrap();
+    let content: Value = serde_json::from_str(&text).unwrap();
+    let properties = &content[0]["deadLetterProperties"];
+    assert_eq!(properties["deadletterreason"], "Rejected");
+    assert_eq!(properties["deliveryattempts"], 1);
+    let event = content[0]["event"].as_object().unwrap();
+    assert_eq!((&event["subject"], &event["type"]), (&json!("s"), &json!("t")));
+    assert!(!event.contains_key("deadletterreason"), "{text}");
+    assert!(text.contains("1.10"), "a number keeps its digits: {text}");
+
+    // It can be given back as well.
+    assert_eq!(home.json(&["dead-letters", "list", "orders/Billing"]).len(), 1);
+    let redriven = home.ok(&["dead-letters", "redrive", "orders/billing", "--all"]);
+    assert!(
+        redriven.starts_with("redrove 1 dead letter of $dead-letters/orders/billing/"),
+        "{redriven}"
+    );
+    let said = home.run(&["dead-letters", "list", "orders/nobody"]);
+    assert_eq!(said.code, 4);
+    assert!(
+        said.stderr.contains("no subscription orders/nobody"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(home.json(&["receive", "orders", "billing", "--ack"]).len(), 1);
+}
+
+#[test]
+fn credentials_in_a_secret_mean_nothing_here() {
+    let home = Home::with(&[]);
+    let store = "{url: 's3://bucket/letters', credentialsSecretRef: {name: store}}";
+    let picky = subscription("billing", "orders").replace(
+        "queue: {}",
+        &format!("queue: {{}}, deadLetter: {{objectStore: {store}}}"),
+    );
+    let all = [namespace("shop"), topic("orders", "shop"), picky].join("---\n");
+    home.write("all.yaml", &all);
+    let dev = home.start();
+    dev.wait_for_stderr("deadLetter.objectStore.credentialsSecretRef of EventSubscriptions");
 }

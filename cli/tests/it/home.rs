@@ -85,7 +85,15 @@ impl Home {
             .args(arguments)
             .current_dir(self.path())
             .env("WEFT_DATA", self.data());
-        for variable in ["EVENTGRID_ENDPOINT", "EVENTGRID_KEY", "SSL_CERT_FILE", "WEFT_LOG"] {
+        for variable in [
+            "EVENTGRID_ENDPOINT",
+            "EVENTGRID_KEY",
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "SSL_CERT_FILE",
+            "REQUESTS_CA_BUNDLE",
+            "NODE_EXTRA_CA_CERTS",
+            "WEFT_LOG",
+        ] {
             command.env_remove(variable);
         }
         command
@@ -268,6 +276,26 @@ pub(crate) fn example(name: &str) -> PathBuf {
         .unwrap()
         .join("examples")
         .join(name)
+}
+
+/// What `weft` with these arguments says about itself, after the command line.
+pub(crate) fn help(arguments: &[&str]) -> String {
+    let home = Home::with(&[]);
+    let mut command = home.command(arguments);
+    let said = command.env_remove("WEFT_DATA").output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    format!("$ weft {}\n{said}\n", arguments.join(" "))
+}
+
+/// Compares with `golden/NAME`; `UPDATE_GOLDEN=1 cargo test -p cli` renews it.
+pub(crate) fn assert_golden(name: &str, said: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&file, said).unwrap();
+    }
+    assert_eq!(said, fs::read_to_string(&file).unwrap(), "{name}");
 }
 
 /// Polls until it holds.

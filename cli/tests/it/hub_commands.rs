@@ -1,24 +1,11 @@
 //! `weft hub`, on a running Namespace.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Stdio};
 
 use serde_json::json;
 
-use crate::home::{Home, documents};
-
-/// Compares with `golden/NAME`; `UPDATE_GOLDEN=1 cargo test -p cli` renews it.
-fn assert_golden(name: &str, said: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&file, said).unwrap();
-    }
-    assert_eq!(said, fs::read_to_string(&file).unwrap(), "{name}");
-}
+use crate::home::{Home, assert_golden, documents, help};
 
 /// Every time is the same one, and columns are as narrow as can be.
 fn timeless(text: &str) -> String {
@@ -40,16 +27,6 @@ fn timeless(text: &str) -> String {
 
 #[test]
 fn the_help_says_what_each_command_takes() {
-    let home = Home::with(&[]);
-    let help = |arguments: &[&str]| {
-        let mut command = home.command(arguments);
-        let said = command.env_remove("WEFT_DATA").output().unwrap();
-        format!(
-            "$ weft {}\n{}\n",
-            arguments.join(" "),
-            String::from_utf8(said.stdout).unwrap()
-        )
-    };
     let commands = ["show", "peek", "send", "tail"];
     let texts = commands.map(|command| help(&["hub", command, "--help"]));
     assert_golden("help-hub.txt", &(help(&["hub", "--help"]) + &texts.concat()));

@@ -113,7 +113,7 @@ fn exec_hands_over_settings_and_the_exit_code() {
     ]);
     assert_eq!(
         (said.code, said.stdout.trim()),
-        (42, format!("http://127.0.0.1:{}", home.port_base).as_str())
+        (42, format!("https://127.0.0.1:{}", home.port_base + 1).as_str())
     );
     assert_eq!(home.run(&["exec", "shop", "--", "no-such-program"]).code, 127);
     assert_eq!(home.run(&["exec", "shop", "--", "/"]).code, 126);
