@@ -50,10 +50,12 @@ golden: helm
 chart: helm
 	$(CARGO) test -p charts
 
-## What cargo cannot bring: a C compiler and CMake for the TLS library, what the programs on Azure's SDKs need, curl.
+## What cargo cannot bring: a C compiler and CMake for the TLS library, what the programs on Azure's SDKs need (Rust's
+## stable one OpenSSL), curl.
 tools:
 	@missing=""; for tool in $(NATIVE_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	pkg-config --exists openssl 2>/dev/null || missing="$$missing pkg-config libssl-dev"; \
 	if [ -n "$$missing" ]; then sh .ci/install-tools $$missing; fi
 
 ## Where they cannot be installed, the tests on the cluster say what is missing.

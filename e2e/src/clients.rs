@@ -24,6 +24,8 @@ pub enum Door {
     Https,
     /// Whatever `weft exec` hands over.
     Exec,
+    /// The token that `weft exec` hands over, at the door with TLS; no key.
+    Token,
 }
 
 /// Runs one scenario of the SDK's program on a topic and returns what it printed.
@@ -52,6 +54,14 @@ pub fn run(
         Door::Exec => {
             let mut command = weft.exec();
             command.arg(interpreter);
+            command
+        }
+        Door::Token => {
+            let mut command = weft.exec();
+            let endpoint = format!("EVENTGRID_ENDPOINT={}", weft.https_endpoint());
+            command
+                .args(["env", "-u", "EVENTGRID_KEY", &endpoint])
+                .arg(interpreter);
             command
         }
         Door::Http | Door::Https => {

@@ -11,6 +11,8 @@
 //! | `EVENT_HUB_NAME` | the hub; `hub` in a request goes before it |
 //! | `EVENT_HUB_TRANSPORT` | `websocket`, or AMQP over TCP |
 //! | `EVENT_HUB_CUSTOM_ENDPOINT` | `sb://HOST:PORT`, where the door is not on its usual port |
+//! | `EVENT_HUB_CREDENTIAL` | `token`: `DefaultAzureCredential` at `EVENT_HUB_FULLY_QUALIFIED_NAMESPACE`, no connection string |
+//! | `BLOB_CONTAINER_NAME` | where processors keep their checkpoints, at `BLOB_STORAGE_ACCOUNT_URL`; without it, in memory |
 //!
 //! ```sh
 //! EVENT_HUB_NAME=telemetry weft exec shop -- node client.mjs properties
@@ -24,9 +26,9 @@ mod request;
 mod sdk;
 mod tools;
 
-pub(crate) use self::client::parts;
+pub(crate) use self::client::{interpreter, parts, words};
 pub use self::{
-    client::{Client, Door, quickstart},
+    client::{Client, Door, example, examples, passwordless_example, quickstart},
     compatibility::{Outcome, Report},
     connection_string::ConnectionString,
     line::{Event, Failure, HubProperties, LastEnqueued, Line, Lines, PartitionProperties, Value},

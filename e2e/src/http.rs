@@ -104,15 +104,16 @@ impl Connection {
 
     /// Sends a POST and waits for its answer.
     pub fn post(&mut self, request: &Request) -> anyhow::Result<Response> {
-        self.exchange("POST", request)
+        self.send("POST", request)
     }
 
     /// Sends a GET and waits for its answer.
     pub fn get(&mut self, request: &Request) -> anyhow::Result<Response> {
-        self.exchange("GET", request)
+        self.send("GET", request)
     }
 
-    fn exchange(&mut self, method: &str, request: &Request) -> anyhow::Result<Response> {
+    /// Sends a request with this method and waits for its answer.
+    pub fn send(&mut self, method: &str, request: &Request) -> anyhow::Result<Response> {
         // A server may answer and close before it has read all of a body that it refuses: what it said counts then.
         let sent = self.0.get_mut().write_all(&request.encode(method));
         match (self.read_response(), sent) {

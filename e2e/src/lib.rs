@@ -9,15 +9,18 @@
 )]
 
 pub mod binary;
+pub mod blobs;
 pub mod clients;
 pub mod cluster;
 pub mod eventgrid;
 pub mod eventhubs;
 pub mod http;
+pub mod issuer;
 pub mod ledger;
 pub mod manifests;
 pub mod procfs;
 pub mod random;
+pub mod tokens;
 pub mod toolbox;
 pub mod weft;
 

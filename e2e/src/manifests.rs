@@ -82,6 +82,12 @@ impl Manifests {
         self
     }
 
+    /// Gives the Namespace a field of its spec, on one line. Comes before everything else is added.
+    pub fn field(mut self, line: &str) -> Self {
+        let _ = writeln!(self.0, "  {line}");
+        self
+    }
+
     pub fn yaml(&self) -> &str {
         &self.0
     }

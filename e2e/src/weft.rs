@@ -29,9 +29,18 @@ const STOP_DEADLINE: Duration = Duration::from_secs(30);
 pub struct Weft {
     home: tempfile::TempDir,
     binary: PathBuf,
-    port_base: u16,
+    place: Place,
     process: Option<Process>,
     log: Log,
+}
+
+/// Where the doors are.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// On 127.0.0.1, from this port on.
+    Base(u16),
+    /// On the usual ports of a loopback address of its own.
+    Usual(Ipv4Addr),
 }
 
 impl Weft {
@@ -45,8 +54,20 @@ impl Weft {
         Ok(weft)
     }
 
+    /// Like [`start`](Self::start), on the ports that programs expect where they are told none, of a loopback address of
+    /// its own.
+    pub fn start_on_usual_ports(manifests: &str) -> anyhow::Result<Self> {
+        let mut weft = Self::prepare_at(Place::Usual(ports::free_address()?), manifests)?;
+        weft.resume()?;
+        Ok(weft)
+    }
+
     /// Like [`start`](Self::start), without starting: [`resume`](Self::resume) does.
     pub fn prepare(manifests: &str) -> anyhow::Result<Self> {
+        Self::prepare_at(Place::Base(ports::free_block()?), manifests)
+    }
+
+    fn prepare_at(place: Place, manifests: &str) -> anyhow::Result<Self> {
         let home = tempfile::Builder::new()
             .prefix("weft-e2e-")
             .tempdir()
@@ -55,7 +76,7 @@ impl Weft {
         let log = Log::new(home.path().join("log"));
         let weft = Self {
             binary: binary::weft()?,
-            port_base: ports::free_block()?,
+            place,
             process: None,
             log,
             home,
@@ -83,7 +104,10 @@ impl Weft {
             .arg(self.home.path().join("manifests"))
             .arg("--data")
             .arg(self.data_folder());
-        command.args(["--port-base", &self.port_base.to_string()]);
+        match self.place {
+            Place::Base(base) => command.args(["--port-base", &base.to_string()]),
+            Place::Usual(address) => command.args(["--listen", &address.to_string()]),
+        };
         match Process::start(command, self.log.path(), NAMESPACE) {
             Ok((process, elapsed)) => {
                 self.process = Some(process);
@@ -131,19 +155,28 @@ impl Weft {
     }
 
     pub fn http_address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port_base).into()
+        self.place.door(0, 8080)
+    }
+
+    pub fn https_address(&self) -> SocketAddr {
+        self.place.door(1, 8443)
+    }
+
+    /// Of checkpoints in blobs, over TLS.
+    pub fn blob_address(&self) -> SocketAddr {
+        self.place.door(6, 10_000)
     }
 
     pub fn operations_address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port_base + 9).into()
+        self.place.door(9, 9464)
     }
 
     pub fn http_endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port_base)
+        format!("http://{}", self.http_address())
     }
 
     pub fn https_endpoint(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port_base + 1)
+        format!("https://{}", self.https_address())
     }
 
     pub fn data_folder(&self) -> PathBuf {
@@ -229,6 +262,16 @@ impl Weft {
 
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+}
+
+impl Place {
+    /// `step` ports after the first, or the usual one.
+    fn door(self, step: u16, usual: u16) -> SocketAddr {
+        match self {
+            Self::Base(base) => (Ipv4Addr::LOCALHOST, base + step).into(),
+            Self::Usual(address) => (address, usual).into(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { AzureKeyCredential, EventGridReceiverClient, EventGridSenderClient } from "@azure/eventgrid-namespaces";
 import { generateSharedAccessSignature } from "@azure/eventgrid";
+import { DefaultAzureCredential } from "@azure/identity";
 
 const {
   EVENTGRID_ENDPOINT: endpoint,
@@ -14,10 +15,12 @@ const {
 } = process.env;
 const options = { allowInsecureConnection: endpoint.startsWith("http:") };
 
-const sender = (name = topic, secret = key) =>
-  new EventGridSenderClient(endpoint, new AzureKeyCredential(secret), name, options);
+/** Without a key, the token that the environment tells of. */
+const credential = (secret) => (secret ? new AzureKeyCredential(secret) : new DefaultAzureCredential());
+
+const sender = (name = topic, secret = key) => new EventGridSenderClient(endpoint, credential(secret), name, options);
 const receiver = (name = subscription, secret = key) =>
-  new EventGridReceiverClient(endpoint, new AzureKeyCredential(secret), topic, name, options);
+  new EventGridReceiverClient(endpoint, credential(secret), topic, name, options);
 const event = (id, attributes = {}) => ({ source: "/javascript", type: "e2e.test", id, ...attributes });
 
 /** Receives exactly `count` events; they may come in several answers. */

@@ -38,6 +38,10 @@ pub struct Program<'a> {
     variables_of: Vec<String>,
     /// Namespaces whose certificates lie under `/var/run/weft/NAME`.
     connections: Vec<String>,
+    /// Services that every node has to lead to before it starts.
+    services: Vec<String>,
+    labels: BTreeMap<String, String>,
+    service_account: Option<String>,
 }
 
 impl<'a> Program<'a> {
@@ -50,6 +54,9 @@ impl<'a> Program<'a> {
             environment: BTreeMap::from([("PYTHONDONTWRITEBYTECODE".into(), "1".into())]),
             variables_of: Vec::new(),
             connections: Vec::new(),
+            services: Vec::new(),
+            labels: BTreeMap::from([("e2e".into(), "program".into())]),
+            service_account: None,
         }
     }
 
@@ -106,6 +113,76 @@ impl<'a> Program<'a> {
             .variable("JAVA_TOOL_OPTIONS", java))
     }
 
+    /// Waits to be used by [`Client::in_pod`](crate::eventhubs::Client::in_pod), with the token of a ServiceAccount and with
+    /// checkpoints in a container: connected by its label alone.
+    ///
+    /// # Errors
+    /// When a program cannot be made ready on this machine.
+    pub fn passwordless(
+        mut self,
+        sdks: &[eventhubs::Sdk],
+        account: &str,
+        namespace: &str,
+        hub: &str,
+    ) -> anyhow::Result<Self> {
+        for sdk in sdks {
+            self.mounts.extend(eventhubs::parts(*sdk)?);
+        }
+        Ok(self
+            .command(["sleep", "infinity"])
+            .labelled_for(namespace)
+            .service_account(account)
+            .variable("EVENT_HUB_CREDENTIAL", "token")
+            .variable("EVENT_HUB_NAME", hub)
+            .variable("BLOB_CONTAINER_NAME", "checkpoints"))
+    }
+
+    /// Runs a program of `examples/passwordless` in the place of what [`passwordless`](Self::passwordless) waits for.
+    ///
+    /// # Errors
+    /// When Python cannot be made ready on this machine.
+    pub fn example(self, sdk: eventhubs::Sdk, program: &str) -> anyhow::Result<Self> {
+        let folder = eventhubs::examples();
+        let folder = folder.canonicalize().context("find the examples")?;
+        let interpreter = eventhubs::interpreter(sdk)?;
+        let words = [interpreter, folder.join(program)].map(|word| word.display().to_string());
+        Ok(self
+            .mount(folder)
+            .variable("PYTHONUNBUFFERED", "1")
+            .command(words))
+    }
+
+    /// Answers one request of an SDK's program until the pod goes, in the place of what
+    /// [`passwordless`](Self::passwordless) waits for: for what must go on without an API server.
+    ///
+    /// # Errors
+    /// When the program cannot be made ready on this machine.
+    pub fn answering(self, sdk: eventhubs::Sdk, request: &eventhubs::Request) -> anyhow::Result<Self> {
+        let words = eventhubs::words(sdk, &[request])?;
+        // A line on its standard input would end a stream, and so does the end of it.
+        let script = "sleep infinity | exec \"$@\"".to_owned();
+        let shell = ["sh", "-c", &script, "program"].map(str::to_owned);
+        Ok(self.command(shell.into_iter().chain(words)))
+    }
+
+    /// Connects it to a Namespace of Weft by the label `weft.dev/connect` alone.
+    pub fn labelled_for(mut self, namespace: &str) -> Self {
+        self.services
+            .extend([namespace.to_owned(), format!("{namespace}-blob")]);
+        self.label("weft.dev/connect", namespace)
+    }
+
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.labels.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Runs it as this ServiceAccount. The API server's own token is not mounted.
+    pub fn service_account(mut self, name: &str) -> Self {
+        self.service_account = Some(name.to_owned());
+        self
+    }
+
     /// Mounts a folder or file of this machine at its own path, read-only.
     pub fn mount(mut self, path: impl Into<PathBuf>) -> Self {
         self.mounts.push(path.into());
@@ -142,8 +219,8 @@ impl<'a> Program<'a> {
     /// Starts it, as soon as every node leads to the Namespaces that it is connected to.
     pub fn start(self) -> anyhow::Result<Running<'a>> {
         self.space.cluster().machine()?;
-        for namespace in &self.connections {
-            self.space.wait_until_reachable(namespace, PROXIES_DEADLINE)?;
+        for service in self.connections.iter().chain(&self.services) {
+            self.space.wait_until_reachable(service, PROXIES_DEADLINE)?;
         }
         let pod: Pod = serde_json::from_value(self.pod()).context("write a pod")?;
         let cluster = self.space.cluster();
@@ -194,11 +271,12 @@ impl<'a> Program<'a> {
             .map(|secret| json!({"secretRef": {"name": secret}}))
             .collect();
         json!({
-            "metadata": {"name": self.name, "labels": {"e2e": "program"}},
+            "metadata": {"name": self.name, "labels": self.labels},
             "spec": {
                 "restartPolicy": "Never",
                 "terminationGracePeriodSeconds": 1,
                 "automountServiceAccountToken": false,
+                "serviceAccountName": self.service_account.as_deref().unwrap_or("default"),
                 "securityContext": {"runAsUser": USER, "runAsGroup": USER},
                 "containers": [{
                     "name": "program",

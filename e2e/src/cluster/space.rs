@@ -26,7 +26,7 @@ use super::{
     program::Program,
     wait,
 };
-use crate::{EventGrid, http};
+use crate::{EventGrid, blobs::Blobs, http};
 
 /// Where a test works. Dropping it shows everything that is in it when the test has failed, fails the test on ERROR
 /// lines that it did not expect, and deletes the namespace (in the background; `KEEP_SPACES=1` keeps it).
@@ -220,20 +220,51 @@ impl Space {
         pem.with_context(|| format!("find ca.crt in {namespace}-trust"))
     }
 
+    /// The blob door of a Namespace as the host reaches it, opened by the Namespace's key.
+    ///
+    /// # Errors
+    /// As [`door`](Self::door).
+    pub fn blobs(&self, namespace: &str) -> anyhow::Result<Blobs> {
+        let door = self.door(namespace)?;
+        Ok(Blobs {
+            address: self.service_address(&format!("{namespace}-blob"), 443)?,
+            server_name: format!("{namespace}-blob.{}.svc", self.name),
+            authorities: door.authorities,
+            authorization: format!("SharedAccessKey {}", door.key),
+        })
+    }
+
+    /// A token of a ServiceAccount for an hour, as kubelet would give it to a pod.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub fn token(&self, account: &str, audience: &str) -> anyhow::Result<String> {
+        let words = [
+            "create",
+            "token",
+            account,
+            "--audience",
+            audience,
+            "--duration",
+            "1h",
+        ];
+        Ok(self.kubectl(words)?.trim().to_owned())
+    }
+
     /// A connection to a Namespace, from the host, by its Service, over TLS.
     pub fn event_grid(&self, namespace: &str) -> anyhow::Result<EventGrid> {
         self.door(namespace)?.open()
     }
 
-    /// Waits until the Service of a Namespace leads to its pod from every node: a proxy writes its rules some time after the
-    /// pod is ready, and refuses connections until then.
-    pub(super) fn wait_until_reachable(&self, namespace: &str, deadline: Duration) -> anyhow::Result<()> {
-        let service: Service = self.get(namespace)?;
+    /// Waits until a Service leads to its pod from every node: a proxy writes its rules some time after the pod is ready,
+    /// and refuses connections until then.
+    pub(super) fn wait_until_reachable(&self, name: &str, deadline: Duration) -> anyhow::Result<()> {
+        let service: Service = self.get(name)?;
         let address = service.spec.and_then(|spec| spec.cluster_ip);
-        let address = address.with_context(|| format!("the Service {namespace} has no address"))?;
+        let address = address.with_context(|| format!("the Service {name} has no address"))?;
         let connect = format!("exec 3<>/dev/tcp/{address}/443");
         for node in self.cluster.machine()?.nodes()? {
-            let what = format!("{} to lead to the Service {namespace}", node.name());
+            let what = format!("{} to lead to the Service {name}", node.name());
             wait::until(&what, deadline, || {
                 let mut command = node.command("timeout")?;
                 command::run(command.args(["5", "bash", "-c", &connect]))

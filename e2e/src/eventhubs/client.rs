@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 
 use super::{
     ConnectionString, Line, Lines, Request, Sdk,
-    tools::{self, Age},
+    tools::{self, Age, Rust},
 };
 use crate::{Weft, cluster::Running};
 
@@ -64,7 +64,39 @@ impl Client {
         Self::spawn(sdk, command, connection, program)
     }
 
-    /// Starts a program in a pod that was made for it ([`Program::eventhubs`](crate::cluster::Program::eventhubs)).
+    /// Starts a program through `weft exec` that shows the token of the environment and keeps checkpoints in this container.
+    /// It knows no port, so the doors must be on the usual ones ([`Weft::start_on_usual_ports`]); nor any key.
+    ///
+    /// # Errors
+    /// As [`Client::start`].
+    pub fn passwordless(weft: &Weft, sdk: Sdk, hub: &str, container: &str) -> anyhow::Result<Self> {
+        let (words, program) = command_line(sdk)?;
+        let mut command = weft.exec();
+        command.args(without_keys()).args(words);
+        command.envs([
+            ("EVENT_HUB_CREDENTIAL", "token"),
+            ("EVENT_HUB_NAME", hub),
+            ("BLOB_CONTAINER_NAME", container),
+        ]);
+        tidy(&mut command);
+        Self::spawn(sdk, command, None, program)
+    }
+
+    /// Starts a program through `weft exec` on the plain door that keeps checkpoints in this container, by connection string.
+    ///
+    /// # Errors
+    /// As [`Client::start`].
+    pub fn with_checkpoints(weft: &Weft, sdk: Sdk, hub: &str, container: &str) -> anyhow::Result<Self> {
+        let (words, program) = command_line(sdk)?;
+        let mut command = weft.exec();
+        command.args(words);
+        command.envs([("EVENT_HUB_NAME", hub), ("BLOB_CONTAINER_NAME", container)]);
+        tidy(&mut command);
+        Self::spawn(sdk, command, None, program)
+    }
+
+    /// Starts a program in a pod that was made for it ([`Program::eventhubs`](crate::cluster::Program::eventhubs),
+    /// [`Program::passwordless`](crate::cluster::Program::passwordless)).
     ///
     /// # Errors
     /// As [`Client::start`].
@@ -168,6 +200,17 @@ impl Client {
         }
     }
 
+    /// `kill -9`. Returns what it had said and nobody had read yet.
+    pub fn kill(mut self) -> anyhow::Result<Vec<Line>> {
+        self.child.kill().context("kill the program")?;
+        self.child.wait().context("wait for its end")?;
+        // Of the last line there may be half.
+        let lines = self.lines.iter();
+        Ok(lines
+            .filter_map(|text| serde_json::from_str(&text).ok())
+            .collect())
+    }
+
     fn write(&mut self, text: &str) -> anyhow::Result<()> {
         let written = self
             .input
@@ -215,11 +258,31 @@ pub(crate) fn parts(sdk: Sdk) -> anyhow::Result<Vec<PathBuf>> {
             parts.extend(libraries.filter_map(|path| path.parent().map(Path::to_owned)));
             parts.extend(tools::settings_of_java()?);
         }
-        Sdk::Go | Sdk::Rust => parts.extend(words.first().and_then(|file| file.parent()).map(Path::to_owned)),
+        Sdk::Go | Sdk::Rust | Sdk::RustStable => {
+            parts.extend(words.first().and_then(|file| file.parent()).map(Path::to_owned));
+        }
     }
     parts.sort();
     parts.dedup();
     Ok(parts)
+}
+
+/// The words of a command that answers these requests and ends.
+///
+/// # Errors
+/// As [`parts`], and for a program that has to be copied first.
+pub(crate) fn words(sdk: Sdk, requests: &[&Request]) -> anyhow::Result<Vec<String>> {
+    let (words, copy) = command_line(sdk)?;
+    if copy.is_some() {
+        bail!("the program on {sdk:?} lasts no longer than this process");
+    }
+    let words = words.into_iter().map(|word| word.display().to_string());
+    let requests = requests.iter().map(serde_json::to_string);
+    let mut words: Vec<_> = words.collect();
+    for request in requests {
+        words.push(request.context("write the request")?);
+    }
+    Ok(words)
 }
 
 /// The words of the command, and the file that must live as long as the process.
@@ -246,7 +309,8 @@ fn command_line(sdk: Sdk) -> anyhow::Result<(Vec<PathBuf>, Option<tempfile::Temp
             let program = [tools::java()?, "weft.Main".to_owned()].map(PathBuf::from);
             words.into_iter().chain(program).collect()
         }
-        Sdk::Rust => vec![tools::rust()?],
+        Sdk::Rust => vec![tools::rust(Rust::NEWEST)?],
+        Sdk::RustStable => vec![tools::rust(Rust::PASSWORDLESS)?],
     };
     Ok((words, None))
 }
@@ -310,14 +374,71 @@ fn keep(mut errors: ChildStderr, complaints: Arc<Mutex<String>>) {
 /// # Errors
 /// When Python cannot be made ready.
 pub fn quickstart(weft: &Weft, sdk: Sdk, program: &str, hub: &str) -> anyhow::Result<Command> {
-    let (words, _) = command_line(sdk)?;
-    let interpreter = words
-        .first()
-        .map(PathBuf::as_path)
-        .unwrap_or(Path::new("python3"));
-    let mut command = weft.exec();
     let file = tools::source_folder("python").join("quickstart").join(program);
-    command.arg(interpreter).arg(file).env("EVENT_HUB_NAME", hub);
+    let mut command = weft.exec();
+    command
+        .arg(interpreter(sdk)?)
+        .arg(file)
+        .env("EVENT_HUB_NAME", hub);
     tidy(&mut command);
     Ok(command)
+}
+
+/// One of the programs of `examples/passwordless`, which find neither a key nor a connection string in their environment.
+/// These variables go before those of `weft exec`.
+///
+/// # Errors
+/// When Python cannot be made ready.
+pub fn passwordless_example(
+    weft: &Weft,
+    sdk: Sdk,
+    program: &str,
+    variables: &[(&str, &str)],
+) -> anyhow::Result<Command> {
+    let mut command = weft.exec();
+    command
+        .args(without_keys())
+        .args(variables.iter().map(|(name, value)| format!("{name}={value}")))
+        .arg(interpreter(sdk)?)
+        .arg(examples().join(program));
+    tidy(&mut command);
+    Ok(command)
+}
+
+/// A program of `examples`, such as `eventhubs/send.py`, with all that `weft exec` hands over.
+///
+/// # Errors
+/// When Python cannot be made ready.
+pub fn example(weft: &Weft, sdk: Sdk, program: &str, variables: &[(&str, &str)]) -> anyhow::Result<Command> {
+    let mut command = weft.exec();
+    command
+        .arg("env")
+        .args(variables.iter().map(|(name, value)| format!("{name}={value}")))
+        .arg(interpreter(sdk)?)
+        .arg(examples().join("..").join(program));
+    tidy(&mut command);
+    Ok(command)
+}
+
+/// The folder of the programs without a password.
+pub fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/passwordless")
+}
+
+/// The Python of an SDK.
+pub(crate) fn interpreter(sdk: Sdk) -> anyhow::Result<PathBuf> {
+    let (words, _) = command_line(sdk)?;
+    words.into_iter().next().context("a command has a first word")
+}
+
+/// The beginning of a command that does not find what `weft exec` hands over beside the token.
+fn without_keys() -> impl Iterator<Item = &'static str> {
+    let keys = [
+        "EVENTGRID_KEY",
+        "EVENT_HUB_CONNECTION_STR",
+        "BLOB_STORAGE_CONNECTION_STRING",
+    ];
+    ["env"]
+        .into_iter()
+        .chain(keys.into_iter().flat_map(|key| ["-u", key]))
 }

@@ -20,6 +20,15 @@ pub enum Line {
         partition_id: Option<String>,
     },
     Event(Box<Event>),
+    /// A processor has stored that it has taken this event.
+    Checkpoint {
+        partition_id: String,
+        sequence_number: i64,
+    },
+    /// A processor has seen so many owners, and waits to be told to go on.
+    Ready(usize),
+    /// The partitions that a processor got.
+    Claimed(Vec<String>),
     /// The body of an event of a stream that the broker acknowledged.
     Acknowledged(String),
     /// The body of an event of a stream that was given up: it may be there or not.
@@ -279,6 +288,9 @@ mod tests {
             r#"{"event":{"partition_id":"0","sequence_number":1,"offset":"9","enqueued_time":5,"partition_key":null,
                 "size":1,"body":"b","properties":{"x":{"time":4}},"system_properties":{},"message_id":null,
                 "content_type":null,"correlation_id":"c"}}"#,
+            r#"{"checkpoint":{"partition_id":"0","sequence_number":4}}"#,
+            r#"{"ready":8}"#,
+            r#"{"claimed":["0","7"]}"#,
             r#"{"unsupported":"why"}"#,
             r#"{"done":"send"}"#,
         ] {

@@ -42,6 +42,8 @@ pub struct Request {
     prefix: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pause: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration: Option<f64>,
 }
 
 /// How a producer is asked to send. Not every SDK knows all of them.
@@ -165,6 +167,25 @@ impl Request {
         }
     }
 
+    /// A processor that takes its share of the group's partitions and tells every event and then its checkpoint, until it
+    /// is told to stop. Another processor may take what it has not spoken of for `expiration`.
+    pub fn stream_process(group: &str, expiration: Duration) -> Self {
+        Self {
+            expiration: Some(expiration.as_secs_f64()),
+            ..Self::new("stream_process").consumer_group(group)
+        }
+    }
+
+    /// Asks the checkpoint store for every one of `partitions` at once, in the name of `owner`, as soon as it is told to;
+    /// it says [`Ready`](super::Line::Ready) when it could. Python's and JavaScript's programs know it.
+    pub fn claim(group: &str, partitions: usize, owner: &str) -> Self {
+        Self {
+            count: Some(partitions),
+            prefix: Some(owner.to_owned()),
+            ..Self::new("claim").consumer_group(group)
+        }
+    }
+
     fn new(scenario: &'static str) -> Self {
         Self {
             scenario,
@@ -184,6 +205,7 @@ impl Request {
             trickle: None,
             prefix: None,
             pause: None,
+            expiration: None,
         }
     }
 

@@ -24,9 +24,13 @@ pub enum Sdk {
     Java,
     /// `azure_messaging_eventhubs`
     Rust,
+    /// `azure_messaging_eventhubs` 0.15.0, the newest whose checkpoint store is in blobs: for what needs a token, and no
+    /// column of the table of compatibility.
+    RustStable,
 }
 
 impl Sdk {
+    /// The columns of the table of compatibility.
     pub const ALL: [Self; 8] = [
         Self::PythonOldest,
         Self::PythonOldestAio,
@@ -49,7 +53,7 @@ impl Sdk {
             Self::JavaScript => ("JavaScript", ""),
             Self::Go => ("Go", ""),
             Self::Java => ("Java", ""),
-            Self::Rust => ("Rust", ""),
+            Self::Rust | Self::RustStable => ("Rust", ""),
         };
         Ok(format!("{language} {}{suffix}", self.version()?))
     }
@@ -63,7 +67,7 @@ impl Sdk {
             Self::JavaScript => "@azure/event-hubs",
             Self::Go => "github.com/Azure/azure-sdk-for-go/sdk/messaging/azeventhubs/v2",
             Self::Java => "azure-messaging-eventhubs",
-            Self::Rust => "azure_messaging_eventhubs",
+            Self::Rust | Self::RustStable => "azure_messaging_eventhubs",
         }
     }
 
@@ -83,7 +87,7 @@ impl Sdk {
                 "<version>",
                 "</version>",
             ),
-            Self::Rust => word_between(
+            Self::Rust | Self::RustStable => word_between(
                 &text,
                 "name = \"azure_messaging_eventhubs\"",
                 "version = \"",
@@ -101,6 +105,7 @@ impl Sdk {
             Self::Go => "go/eventhubs/go.mod",
             Self::Java => "java/eventhubs/pom.xml",
             Self::Rust => "rust/eventhubs/Cargo.lock",
+            Self::RustStable => "rust/passwordless/Cargo.lock",
         })
     }
 }
@@ -130,7 +135,7 @@ mod tests {
 
     #[test]
     fn every_program_pins_the_version_of_its_sdk() {
-        for sdk in Sdk::ALL {
+        for sdk in Sdk::ALL.into_iter().chain([Sdk::RustStable]) {
             let version = sdk.version().unwrap();
             assert!(
                 version.starts_with(|first: char| first.is_ascii_digit()),

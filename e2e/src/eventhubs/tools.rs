@@ -24,6 +24,29 @@ pub(super) enum Age {
     Newest,
 }
 
+/// One of the programs in Rust.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rust {
+    /// Of `clients/rust`.
+    folder: &'static str,
+    package: &'static str,
+    /// Whether it has modules of the first one.
+    shares_sources: bool,
+}
+
+impl Rust {
+    pub(super) const NEWEST: Self = Self {
+        folder: "eventhubs",
+        package: "eventhubs-client",
+        shares_sources: false,
+    };
+    pub(super) const PASSWORDLESS: Self = Self {
+        folder: "passwordless",
+        package: "passwordless-client",
+        shares_sources: true,
+    };
+}
+
 /// The interpreter of an environment with the SDK.
 pub(super) fn python(age: Age) -> anyhow::Result<PathBuf> {
     let name = match age {
@@ -153,36 +176,44 @@ pub(super) fn java() -> anyhow::Result<String> {
     Ok(format!("{0}/classes:{0}/libraries/*", folder.display()))
 }
 
-/// The program, built. The SDK and all that it needs are built once per lock file.
-pub(super) fn rust() -> anyhow::Result<PathBuf> {
-    let sources = source_folder("rust");
+/// A program in Rust, built. The SDK and all that it needs are built once per lock file.
+pub(super) fn rust(program: Rust) -> anyhow::Result<PathBuf> {
+    let sources = clients_folder().join("rust").join(program.folder);
     let lock = sources.join("Cargo.lock");
-    let target = prepare("rust-eventhubs-target", &[&lock], |folder| {
+    let target = prepare(&format!("rust-{}-target", program.folder), &[&lock], |folder| {
         run(
             &mut cargo(&sources, folder, &["build", "--locked", "--quiet"]),
             "cargo",
         )
     })?;
     let mut files = files_of(&sources.join("src"))?;
+    if program.shares_sources {
+        files.extend(files_of(&source_folder("rust").join("src"))?);
+    }
     files.extend([lock, sources.join("Cargo.toml")]);
-    let folder = prepare("rust-eventhubs", &by_reference(&files), |folder| {
-        // Cargo takes what a checkout in another place built of this package for this one's own.
-        run(
-            &mut cargo(
-                &sources,
-                &target,
-                &["clean", "--quiet", "--package", "eventhubs-client"],
-            ),
-            "cargo",
-        )?;
-        run(
-            &mut cargo(&sources, &target, &["build", "--locked", "--quiet"]),
-            "cargo",
-        )?;
-        fs::create_dir_all(folder).context("create the folder")?;
-        fs::copy(target.join("debug/eventhubs-client"), folder.join("client")).context("copy the program")?;
-        Ok(())
-    })?;
+    let folder = prepare(
+        &format!("rust-{}", program.folder),
+        &by_reference(&files),
+        |folder| {
+            // Cargo takes what a checkout in another place built of this package for this one's own.
+            run(
+                &mut cargo(
+                    &sources,
+                    &target,
+                    &["clean", "--quiet", "--package", program.package],
+                ),
+                "cargo",
+            )?;
+            run(
+                &mut cargo(&sources, &target, &["build", "--locked", "--quiet"]),
+                "cargo",
+            )?;
+            fs::create_dir_all(folder).context("create the folder")?;
+            fs::copy(target.join("debug").join(program.package), folder.join("client"))
+                .context("copy the program")?;
+            Ok(())
+        },
+    )?;
     Ok(folder.join("client"))
 }
 

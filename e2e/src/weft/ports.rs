@@ -1,4 +1,5 @@
-//! Blocks of ten free ports, below the range that the kernel hands out to clients.
+//! Blocks of ten free ports, below the range that the kernel hands out to clients; and addresses of this machine's own
+//! on which the usual ports are free.
 
 use std::{
     net::{Ipv4Addr, TcpListener},
@@ -29,6 +30,30 @@ pub(super) fn free_block() -> anyhow::Result<u16> {
         "no ten neighbouring ports are free between {FIRST} and {}",
         FIRST + BLOCKS * BLOCK
     )
+}
+
+/// The ports that a Namespace has unless it is told others.
+const USUAL: [u16; 8] = [8080, 8443, 5672, 5671, 1883, 8883, 10_000, 9464];
+/// How many addresses are tried: 127.1.0.1 and those after it.
+const ADDRESSES: u32 = 10_000;
+
+/// A loopback address at which nobody listens on a usual port. Programs that take no port can be told apart by it.
+pub(super) fn free_address() -> anyhow::Result<Ipv4Addr> {
+    let first = u32::from(Ipv4Addr::new(127, 1, 0, 1));
+    let offset = std::process::id().wrapping_mul(97);
+    let mut taken = 0;
+    for _ in 0..ADDRESSES {
+        let number = offset.wrapping_add(LOOKED_AT.fetch_add(1, Ordering::Relaxed)) % ADDRESSES;
+        let address = Ipv4Addr::from(first + number);
+        match USUAL
+            .iter()
+            .find(|port| TcpListener::bind((address, **port)).is_err())
+        {
+            None => return Ok(address),
+            Some(port) => taken = *port,
+        }
+    }
+    bail!("port {taken} is free at no address of this machine: does somebody listen on all of them?")
 }
 
 fn is_free(port: u32) -> bool {

@@ -3,7 +3,7 @@
 
 #[path = "../it/eventhubs/scenarios.rs"]
 #[allow(dead_code, reason = "local mode tries several doors, and some of it on each")]
-mod scenarios;
+pub(crate) mod scenarios;
 #[path = "../it/eventhubs/streams.rs"]
 mod streams;
 

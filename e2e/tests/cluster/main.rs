@@ -19,6 +19,7 @@ mod installs;
 mod manifests;
 mod many;
 mod outage;
+mod passwordless;
 mod pods;
 mod refusals;
 mod repairs;

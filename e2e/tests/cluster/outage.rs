@@ -17,10 +17,10 @@ use crate::{
 const API_SERVER: &str = "kube-apiserver";
 
 /// The API server is stopped until this is dropped.
-struct Outage(Node);
+pub(crate) struct Outage(Node);
 
 impl Outage {
-    fn begin(space: &Space) -> Self {
+    pub(crate) fn begin(space: &Space) -> Self {
         let node = space.cluster().machine().and_then(|machine| machine.node(0));
         let node = node.expect("node 0 has the control plane");
         node.kill_daemon(API_SERVER).expect("the API server is killed");

@@ -4,7 +4,7 @@
 mod kill;
 mod quickstart;
 mod refusals;
-mod scenarios;
+pub(crate) mod scenarios;
 mod streams;
 
 use std::{thread, time::Instant};

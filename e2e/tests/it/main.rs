@@ -15,6 +15,7 @@ mod disk;
 mod eventhubs;
 mod idle;
 mod live;
+mod passwordless;
 mod queue;
 mod refusals;
 mod sas;

@@ -23,6 +23,7 @@ fn python_newest_finds_the_service_it_knows() {
             ("publish_and_receive", Door::Http),
             ("publish_and_receive", Door::Https),
             ("publish_and_receive", Door::Exec),
+            ("publish_and_receive", Door::Token),
         ],
     );
 }
@@ -57,6 +58,7 @@ fn javascript_finds_the_service_it_knows() {
             ("publish_and_receive", Door::Http),
             ("publish_and_receive", Door::Https),
             ("publish_and_receive", Door::Exec),
+            ("publish_and_receive", Door::Token),
         ],
     );
 }

@@ -8,16 +8,27 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azeventhubs/v2"
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azeventhubs/v2/checkpoints"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/coder/websocket"
 )
 
 func producer(r *request) (*azeventhubs.ProducerClient, error) {
-	return azeventhubs.NewProducerClientFromConnectionString(connection(r), hub(r), &azeventhubs.ProducerClientOptions{
+	options := &azeventhubs.ProducerClientOptions{
 		CustomEndpoint:   customEndpoint(),
 		NewWebSocketConn: webSocket(),
 		RetryOptions:     retries(r),
-	})
+	}
+	if !passwordless() {
+		return azeventhubs.NewProducerClientFromConnectionString(connection(r), hub(r), options)
+	}
+	credential, err := azidentity.NewDefaultAzureCredential(nil)
+	if err != nil {
+		return nil, err
+	}
+	return azeventhubs.NewProducerClient(namespace(), hub(r), credential, options)
 }
 
 func consumer(r *request) (*azeventhubs.ConsumerClient, error) {
@@ -25,11 +36,56 @@ func consumer(r *request) (*azeventhubs.ConsumerClient, error) {
 	if group == "" {
 		group = azeventhubs.DefaultConsumerGroup
 	}
-	return azeventhubs.NewConsumerClientFromConnectionString(connection(r), hub(r), group, &azeventhubs.ConsumerClientOptions{
+	options := &azeventhubs.ConsumerClientOptions{
 		CustomEndpoint:   customEndpoint(),
 		NewWebSocketConn: webSocket(),
 		RetryOptions:     retries(r),
-	})
+	}
+	if !passwordless() {
+		return azeventhubs.NewConsumerClientFromConnectionString(connection(r), hub(r), group, options)
+	}
+	credential, err := azidentity.NewDefaultAzureCredential(nil)
+	if err != nil {
+		return nil, err
+	}
+	return azeventhubs.NewConsumerClient(namespace(), hub(r), group, credential, options)
+}
+
+// Whether the program shows a token in the place of a connection string.
+func passwordless() bool {
+	return os.Getenv("EVENT_HUB_CREDENTIAL") == "token"
+}
+
+func namespace() string {
+	return os.Getenv("EVENT_HUB_FULLY_QUALIFIED_NAMESPACE")
+}
+
+// Checkpoints in the container that the environment names; in memory, if it names none.
+func checkpointStore() (azeventhubs.CheckpointStore, error) {
+	name := os.Getenv("BLOB_CONTAINER_NAME")
+	if name == "" {
+		return newStore(), nil
+	}
+	client, err := containerClient(name)
+	if err != nil {
+		return nil, err
+	}
+	return checkpoints.NewBlobStore(client, nil)
+}
+
+func containerClient(name string) (*container.Client, error) {
+	if !passwordless() {
+		return container.NewClientFromConnectionString(os.Getenv("BLOB_STORAGE_CONNECTION_STRING"), name, nil)
+	}
+	credential, err := azidentity.NewDefaultAzureCredential(nil)
+	if err != nil {
+		return nil, err
+	}
+	address, err := url.JoinPath(os.Getenv("BLOB_STORAGE_ACCOUNT_URL"), name)
+	if err != nil {
+		return nil, err
+	}
+	return container.NewClient(address, credential, nil)
 }
 
 func connection(r *request) string {

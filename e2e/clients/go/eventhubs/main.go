@@ -23,6 +23,7 @@ var scenarios = map[string]func(context.Context, *request) error{
 	"processor":      processor,
 	"stream_send":    streamSend,
 	"stream_receive": streamReceive,
+	"stream_process": streamProcess,
 }
 
 var input = bufio.NewScanner(os.Stdin)

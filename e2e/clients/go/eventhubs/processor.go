@@ -11,7 +11,10 @@ import (
 
 // A second processor goes on where the first one left a checkpoint.
 func processor(ctx context.Context, r *request) error {
-	store := newStore()
+	store, err := checkpointStore()
+	if err != nil {
+		return err
+	}
 	if err := process(ctx, r, store, 1, r.Count); err != nil {
 		return err
 	}
@@ -41,13 +44,7 @@ func process(ctx context.Context, r *request, store azeventhubs.CheckpointStore,
 		return err
 	}
 	defer client.Close(ctx)
-	yes := true
-	processor, err := azeventhubs.NewProcessor(client, store, &azeventhubs.ProcessorOptions{
-		LoadBalancingStrategy:       azeventhubs.ProcessorStrategyGreedy,
-		UpdateInterval:              time.Second,
-		PartitionExpirationDuration: 5 * time.Second,
-		StartPositions:              azeventhubs.StartPositions{Default: azeventhubs.StartPosition{Earliest: &yes}},
-	})
+	processor, err := newProcessor(client, store, 5*time.Second)
 	if err != nil {
 		return err
 	}
@@ -62,6 +59,83 @@ func process(ctx context.Context, r *request, store azeventhubs.CheckpointStore,
 		err = ran
 	}
 	return err
+}
+
+func newProcessor(
+	client *azeventhubs.ConsumerClient, store azeventhubs.CheckpointStore, expiration time.Duration,
+) (*azeventhubs.Processor, error) {
+	yes := true
+	return azeventhubs.NewProcessor(client, store, &azeventhubs.ProcessorOptions{
+		LoadBalancingStrategy:       azeventhubs.ProcessorStrategyGreedy,
+		UpdateInterval:              time.Second,
+		PartitionExpirationDuration: expiration,
+		StartPositions:              azeventhubs.StartPositions{Default: azeventhubs.StartPosition{Earliest: &yes}},
+	})
+}
+
+// Takes its share of the partitions of a group, with checkpoints in a container, until a line comes in.
+func streamProcess(ctx context.Context, r *request) error {
+	stop := untilLineComes(ctx)
+	store, err := checkpointStore()
+	if err != nil {
+		return err
+	}
+	client, err := consumer(r)
+	if err != nil {
+		return err
+	}
+	defer client.Close(ctx)
+	for stop.Err() == nil {
+		// A processor ends with an error when the store is away for long.
+		if err := processUntil(stop, client, store, r); err != nil && stop.Err() == nil {
+			say("trouble", failure(err))
+			time.Sleep(200 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+func processUntil(
+	stop context.Context, client *azeventhubs.ConsumerClient, store azeventhubs.CheckpointStore, r *request,
+) error {
+	processor, err := newProcessor(client, store, r.expiration())
+	if err != nil {
+		return err
+	}
+	running, end := context.WithCancel(stop)
+	defer end()
+	go func() {
+		for {
+			partition := processor.NextPartitionClient(running)
+			if partition == nil {
+				return
+			}
+			go follow(running, partition)
+		}
+	}()
+	return processor.Run(running)
+}
+
+// Stores a checkpoint after every event of a partition.
+func follow(ctx context.Context, partition *azeventhubs.ProcessorPartitionClient) {
+	defer partition.Close(context.Background())
+	for {
+		events, err := partition.ReceiveEvents(ctx, 1, nil)
+		if err != nil {
+			if ctx.Err() == nil {
+				say("trouble", failure(err))
+			}
+			return
+		}
+		for _, event := range events {
+			sayEvent(partition.PartitionID(), event, nil)
+			if err := partition.UpdateCheckpoint(ctx, event, nil); err != nil {
+				say("trouble", failure(err))
+				continue
+			}
+			say("checkpoint", object{"partition_id": partition.PartitionID(), "sequence_number": event.SequenceNumber})
+		}
+	}
 }
 
 func dispatch(ctx context.Context, processor *azeventhubs.Processor, events chan<- processed) {

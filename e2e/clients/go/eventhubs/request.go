@@ -28,6 +28,7 @@ type request struct {
 	Trickle       *wanted  `json:"trickle"`
 	Prefix        string   `json:"prefix"`
 	Pause         *float64 `json:"pause"`
+	Expiration    float64  `json:"expiration"`
 }
 
 // An event to be sent.
@@ -71,6 +72,11 @@ func parse(text string) (*request, error) {
 
 func (r *request) timeout() time.Duration {
 	return time.Duration(r.Timeout * float64(time.Second))
+}
+
+// How long a processor owns a partition that it does not speak of.
+func (r *request) expiration() time.Duration {
+	return time.Duration(r.Expiration * float64(time.Second))
 }
 
 func (r *request) pause() time.Duration {

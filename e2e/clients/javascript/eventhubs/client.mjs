@@ -12,6 +12,9 @@ import {
   earliestEventPosition,
   latestEventPosition,
 } from "@azure/event-hubs";
+import { BlobCheckpointStore } from "@azure/eventhubs-checkpointstore-blob";
+import { DefaultAzureCredential } from "@azure/identity";
+import { ContainerClient } from "@azure/storage-blob";
 // Not exported: it is what a consumer without a store of its own uses.
 import { InMemoryCheckpointStore } from "./node_modules/@azure/event-hubs/dist/esm/inMemoryCheckpointStore.js";
 import WebSocket from "ws";
@@ -20,6 +23,10 @@ import WebSocket from "ws";
 const PATTERN = "abcdefghijklmnopqrstuvwxyz";
 // Longer bodies are told by their digest.
 const SHOWN = 1024;
+
+/** Whether the program shows a token in the place of a connection string. */
+const passwordless = process.env.EVENT_HUB_CREDENTIAL === "token";
+const fullyQualifiedNamespace = process.env.EVENT_HUB_FULLY_QUALIFIED_NAMESPACE;
 
 const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
@@ -47,17 +54,31 @@ function settings(request) {
     },
     loadBalancingOptions: { strategy: "greedy", updateIntervalInMs: 500 },
   };
+  if (request.scenario === "stream_process") {
+    options.loadBalancingOptions.updateIntervalInMs = 1000;
+    options.loadBalancingOptions.partitionOwnershipExpirationIntervalInMs = request.expiration * 1000;
+  }
   if (process.env.EVENT_HUB_CUSTOM_ENDPOINT) options.customEndpointAddress = process.env.EVENT_HUB_CUSTOM_ENDPOINT;
   if (process.env.EVENT_HUB_TRANSPORT === "websocket") options.webSocketOptions = { webSocket: WebSocket };
-  return [
-    request.connection ?? process.env.EVENT_HUB_CONNECTION_STR,
-    request.hub ?? process.env.EVENT_HUB_NAME,
-    options,
-  ];
+  const hub = request.hub ?? process.env.EVENT_HUB_NAME;
+  if (passwordless) return [[fullyQualifiedNamespace, hub, new DefaultAzureCredential()], options];
+  return [[request.connection ?? process.env.EVENT_HUB_CONNECTION_STR, hub], options];
+}
+
+/** Checkpoints in the container that the environment names, if it names one. */
+function checkpointStore() {
+  const { BLOB_CONTAINER_NAME: name, BLOB_STORAGE_ACCOUNT_URL: account } = process.env;
+  if (!name) return undefined;
+  return new BlobCheckpointStore(
+    passwordless
+      ? new ContainerClient(`${account}/${name}`, new DefaultAzureCredential())
+      : new ContainerClient(process.env.BLOB_STORAGE_CONNECTION_STRING, name),
+  );
 }
 
 async function withProducer(request, use) {
-  const client = new EventHubProducerClient(...settings(request));
+  const [where, options] = settings(request);
+  const client = new EventHubProducerClient(...where, options);
   try {
     return await use(client);
   } finally {
@@ -68,11 +89,11 @@ async function withProducer(request, use) {
 /** A subscription; what its handlers are told waits in a queue. */
 class Receiving {
   constructor(request, options, { partitionId, store } = {}) {
-    const [connection, hub, clientOptions] = settings(request);
+    const [where, clientOptions] = settings(request);
     const group = request.consumer_group ?? "$Default";
     this.client = store
-      ? new EventHubConsumerClient(group, connection, hub, store, clientOptions)
-      : new EventHubConsumerClient(group, connection, hub, clientOptions);
+      ? new EventHubConsumerClient(group, ...where, store, clientOptions)
+      : new EventHubConsumerClient(group, ...where, clientOptions);
     this.told = [];
     this.waiting = [];
     const handlers = {
@@ -247,8 +268,8 @@ const send = {
   },
   async buffered(request, events) {
     const errors = [];
-    const [connection, hub, options] = settings(request);
-    const client = new EventHubBufferedProducerClient(connection, hub, {
+    const [where, options] = settings(request);
+    const client = new EventHubBufferedProducerClient(...where, {
       ...options,
       onSendEventsSuccessHandler: ({ events: sent, partitionId }) =>
         say("sent", { events: sent.length, partition_id: partitionId }),
@@ -328,7 +349,7 @@ const scenarios = {
 
   /** A second processor goes on where the first one left a checkpoint. */
   async processor(request) {
-    const store = new InMemoryCheckpointStore();
+    const store = checkpointStore() ?? new InMemoryCheckpointStore();
     await processRound(request, store, 1, request.count);
     await withProducer(request, async (client) => {
       for (const event of request.events.map(toEvent)) await client.sendBatch([event]);
@@ -366,6 +387,55 @@ const scenarios = {
         await what.context.updateCheckpoint(what.event);
       }
     });
+  },
+
+  /** Takes its share of the partitions of a group, with checkpoints in a container, until a line comes in. */
+  async stream_process(request) {
+    const [where, options] = settings(request);
+    const group = request.consumer_group ?? "$Default";
+    const client = new EventHubConsumerClient(group, ...where, checkpointStore(), options);
+    const from = { startPosition: earliestEventPosition, skipParsingBodyAsJson: true, maxWaitTimeInSeconds: 0.2 };
+    const subscription = client.subscribe(processing, from);
+    await input.next();
+    await subscription.close();
+    await client.close();
+  },
+
+  /** Looks who owns the partitions, and asks for all of them at once when a line comes in. */
+  async claim(request) {
+    const store = checkpointStore();
+    const group = {
+      fullyQualifiedNamespace,
+      eventHubName: request.hub ?? process.env.EVENT_HUB_NAME,
+      consumerGroup: request.consumer_group ?? "$Default",
+    };
+    const listed = await store.listOwnership(group.fullyQualifiedNamespace, group.eventHubName, group.consumerGroup);
+    const claims = Array.from({ length: request.count }, (_, number) => {
+      const owned = listed.find(({ partitionId }) => partitionId === `${number}`);
+      return { ...group, partitionId: `${number}`, ownerId: request.prefix, etag: owned?.etag };
+    });
+    say("ready", listed.length);
+    await input.next();
+    const won = await store.claimOwnership(claims);
+    say("claimed", won.map(({ partitionId }) => partitionId));
+  },
+};
+
+/** Handlers of a processor that stores a checkpoint after every event. */
+const processing = {
+  async processEvents(events, context) {
+    for (const event of events) {
+      sayEvent({ event, context });
+      try {
+        await context.updateCheckpoint(event);
+        say("checkpoint", { partition_id: context.partitionId, sequence_number: event.sequenceNumber });
+      } catch (error) {
+        say("trouble", failure(error));
+      }
+    }
+  },
+  async processError(error) {
+    say("trouble", failure(error));
   },
 };
 

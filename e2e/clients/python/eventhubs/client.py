@@ -1,22 +1,31 @@
 """Scenarios on azure-eventhub, its synchronous clients. Usage: client.py [REQUEST]..., see contract.py"""
 
+import os
 import queue
 import sys
 import threading
 
 from azure.eventhub import EventHubConsumerClient, EventHubProducerClient
 from azure.eventhub._eventprocessor.in_memory_checkpoint_store import InMemoryCheckpointStore
+from azure.eventhub.extensions.checkpointstoreblob import BlobCheckpointStore
+from azure.identity import DefaultAzureCredential
 
 from contract import (
+    checkpoint_store,
+    claims,
     clients,
+    consumer_group,
     consumers,
     destination,
     event,
     events,
     failure,
+    hub,
+    open_client,
     position,
     requests,
     say,
+    say_checkpoint,
     say_event,
     say_hub,
     say_partition,
@@ -24,16 +33,15 @@ from contract import (
 
 
 def producer(request, **more):
-    connection, keywords = clients(request)
-    return EventHubProducerClient.from_connection_string(connection, **keywords, **more)
+    return open_client(EventHubProducerClient, {**clients(request), **more}, DefaultAzureCredential)
 
 
 class Receiving:
     """A consumer client that receives on a thread of its own; what it is told waits in a queue."""
 
     def __init__(self, request, store=None, **options):
-        connection, keywords = consumers(request)
-        self.client = EventHubConsumerClient.from_connection_string(connection, checkpoint_store=store, **keywords)
+        keywords = {**consumers(request), "checkpoint_store": store}
+        self.client = open_client(EventHubConsumerClient, keywords, DefaultAzureCredential)
         self.told = queue.Queue()
         self.thread = threading.Thread(target=self.run, kwargs=options, daemon=True)
         self.thread.start()
@@ -77,9 +85,9 @@ def properties(request):
         if "partition_id" in request:
             say_partition(client.get_partition_properties(request["partition_id"]))
             return
-        hub = client.get_eventhub_properties()
-        say_hub(hub)
-        for partition_id in hub["partition_ids"]:
+        found = client.get_eventhub_properties()
+        say_hub(found)
+        for partition_id in found["partition_ids"]:
             say_partition(client.get_partition_properties(partition_id))
 
 
@@ -173,7 +181,7 @@ def epoch(request):
 
 def processor(request):
     """A second processor goes on where the first one left a checkpoint."""
-    store = InMemoryCheckpointStore()
+    store = checkpoint_store(BlobCheckpointStore, DefaultAzureCredential) or InMemoryCheckpointStore()
     process(request, store, 1, request["count"])
     with producer(request) as client:
         for data in events(request):
@@ -223,6 +231,45 @@ def stream_receive(request):
                 context.update_checkpoint(data)
 
 
+def stream_process(request):
+    """Takes its share of the partitions of a group, with checkpoints in a container, until a line comes in."""
+    stop = line_comes()
+    store = checkpoint_store(BlobCheckpointStore, DefaultAzureCredential)
+
+    def on_event(context, data):
+        say_event(context, data)
+        try:
+            context.update_checkpoint(data)
+        except Exception as error:
+            say("trouble", failure(error))
+        else:
+            say_checkpoint(context, data)
+
+    def on_error(_context, error):
+        say("trouble", failure(error))
+
+    keywords = {**consumers(request), "checkpoint_store": store}
+    client = open_client(EventHubConsumerClient, keywords, DefaultAzureCredential)
+    options = {"on_event": on_event, "on_error": on_error, "starting_position": "-1"}
+    receiving = threading.Thread(target=client.receive, kwargs=options, daemon=True)
+    receiving.start()
+    stop.wait()
+    client.close()
+    receiving.join(10)
+
+
+def claim(request):
+    """Looks who owns the partitions, and asks for all of them at once when a line comes in."""
+    store = checkpoint_store(BlobCheckpointStore, DefaultAzureCredential)
+    namespace = os.environ["EVENT_HUB_FULLY_QUALIFIED_NAMESPACE"]
+    with store:
+        listed = store.list_ownership(namespace, hub(request), consumer_group(request))
+        say("ready", len(listed))
+        line_comes().wait()
+        won = store.claim_ownership(claims(request, listed))
+    say("claimed", [ownership["partition_id"] for ownership in won])
+
+
 def line_comes():
     stop = threading.Event()
 
@@ -236,7 +283,7 @@ def line_comes():
 
 SCENARIOS = {
     function.__name__: function
-    for function in (properties, send, receive, epoch, processor, stream_send, stream_receive)
+    for function in (properties, send, receive, epoch, processor, stream_send, stream_receive, stream_process, claim)
 }
 
 

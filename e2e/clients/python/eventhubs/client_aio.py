@@ -1,21 +1,30 @@
 """Scenarios on azure-eventhub, its asynchronous clients. Usage: client_aio.py [REQUEST]..., see contract.py"""
 
 import asyncio
+import os
 import sys
 
 from azure.eventhub.aio import EventHubConsumerClient, EventHubProducerClient
 from azure.eventhub.aio._eventprocessor.in_memory_checkpoint_store import InMemoryCheckpointStore
+from azure.eventhub.extensions.checkpointstoreblobaio import BlobCheckpointStore
+from azure.identity.aio import DefaultAzureCredential
 
 from contract import (
+    checkpoint_store,
+    claims,
     clients,
+    consumer_group,
     consumers,
     destination,
     event,
     events,
     failure,
+    hub,
+    open_client,
     position,
     requests,
     say,
+    say_checkpoint,
     say_event,
     say_hub,
     say_partition,
@@ -23,16 +32,15 @@ from contract import (
 
 
 def producer(request, **more):
-    connection, keywords = clients(request)
-    return EventHubProducerClient.from_connection_string(connection, **keywords, **more)
+    return open_client(EventHubProducerClient, {**clients(request), **more}, DefaultAzureCredential)
 
 
 class Receiving:
     """A consumer client that receives in a task of its own; what it is told waits in a queue."""
 
     def __init__(self, request, store=None, **options):
-        connection, keywords = consumers(request)
-        self.client = EventHubConsumerClient.from_connection_string(connection, checkpoint_store=store, **keywords)
+        keywords = {**consumers(request), "checkpoint_store": store}
+        self.client = open_client(EventHubConsumerClient, keywords, DefaultAzureCredential)
         self.told = asyncio.Queue()
         self.options = options
 
@@ -74,9 +82,9 @@ async def properties(request):
         if "partition_id" in request:
             say_partition(await client.get_partition_properties(request["partition_id"]))
             return
-        hub = await client.get_eventhub_properties()
-        say_hub(hub)
-        for partition_id in hub["partition_ids"]:
+        found = await client.get_eventhub_properties()
+        say_hub(found)
+        for partition_id in found["partition_ids"]:
             say_partition(await client.get_partition_properties(partition_id))
 
 
@@ -169,7 +177,7 @@ async def epoch(request):
 
 async def processor(request):
     """A second processor goes on where the first one left a checkpoint."""
-    store = InMemoryCheckpointStore()
+    store = checkpoint_store(BlobCheckpointStore, DefaultAzureCredential) or InMemoryCheckpointStore()
     await process(request, store, 1, request["count"])
     async with producer(request) as client:
         for data in events(request):
@@ -219,13 +227,50 @@ async def stream_receive(request):
                 await context.update_checkpoint(data)
 
 
+async def stream_process(request):
+    """Takes its share of the partitions of a group, with checkpoints in a container, until a line comes in."""
+    stop = line_comes()
+    store = checkpoint_store(BlobCheckpointStore, DefaultAzureCredential)
+
+    async def on_event(context, data):
+        say_event(context, data)
+        try:
+            await context.update_checkpoint(data)
+        except Exception as error:
+            say("trouble", failure(error))
+        else:
+            say_checkpoint(context, data)
+
+    async def on_error(_context, error):
+        say("trouble", failure(error))
+
+    keywords = {**consumers(request), "checkpoint_store": store}
+    client = open_client(EventHubConsumerClient, keywords, DefaultAzureCredential)
+    async with client:
+        receiving = asyncio.create_task(client.receive(on_event=on_event, on_error=on_error, starting_position="-1"))
+        await asyncio.wait([stop, receiving], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([receiving], timeout=10)
+
+
+async def claim(request):
+    """Looks who owns the partitions, and asks for all of them at once when a line comes in."""
+    store = checkpoint_store(BlobCheckpointStore, DefaultAzureCredential)
+    namespace = os.environ["EVENT_HUB_FULLY_QUALIFIED_NAMESPACE"]
+    async with store:
+        listed = await store.list_ownership(namespace, hub(request), consumer_group(request))
+        say("ready", len(listed))
+        await line_comes()
+        won = await store.claim_ownership(claims(request, listed))
+    say("claimed", [ownership["partition_id"] for ownership in won])
+
+
 def line_comes():
     return asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
 
 
 SCENARIOS = {
     function.__name__: function
-    for function in (properties, send, receive, epoch, processor, stream_send, stream_receive)
+    for function in (properties, send, receive, epoch, processor, stream_send, stream_receive, stream_process, claim)
 }
 
 

@@ -36,11 +36,59 @@ def say(kind, value):
         print(line, flush=True)
 
 
+def passwordless():
+    """Whether the programs show a token in the place of a connection string."""
+    return os.environ.get("EVENT_HUB_CREDENTIAL") == "token"
+
+
+def open_client(kind, keywords, credential):
+    """A client of this kind: by connection string, or with the credential that this makes."""
+    if not passwordless():
+        return kind.from_connection_string(keywords.pop("conn_str"), **keywords)
+    del keywords["conn_str"]
+    return kind(os.environ["EVENT_HUB_FULLY_QUALIFIED_NAMESPACE"], credential=credential(), **keywords)
+
+
+def checkpoint_store(kind, credential):
+    """A store of this kind in the container that the environment names, or None where it names none."""
+    container = os.environ.get("BLOB_CONTAINER_NAME")
+    if not container:
+        return None
+    if not passwordless():
+        return kind.from_connection_string(os.environ["BLOB_STORAGE_CONNECTION_STRING"], container)
+    return kind(os.environ["BLOB_STORAGE_ACCOUNT_URL"], container, credential=credential())
+
+
+def claims(request, listed):
+    """What a processor called PREFIX asks for: every partition, in the place of whoever is listed as its owner."""
+    tags = {ownership["partition_id"]: ownership["etag"] for ownership in listed}
+    return [
+        {
+            "fully_qualified_namespace": os.environ["EVENT_HUB_FULLY_QUALIFIED_NAMESPACE"],
+            "eventhub_name": hub(request),
+            "consumer_group": consumer_group(request),
+            "partition_id": str(number),
+            "owner_id": request["prefix"],
+            **({"etag": tags[str(number)]} if str(number) in tags else {}),
+        }
+        for number in range(request["count"])
+    ]
+
+
+def hub(request):
+    return request.get("hub") or os.environ["EVENT_HUB_NAME"]
+
+
+def consumer_group(request):
+    return request.get("consumer_group", "$Default")
+
+
 def clients(request):
-    """How any client of this request is made: the connection string and keywords."""
+    """How any client of this request is made, in keywords."""
     retries = request.get("retries", 3)
     keywords = {
-        "eventhub_name": request.get("hub") or os.environ["EVENT_HUB_NAME"],
+        "conn_str": request.get("connection") or os.environ.get("EVENT_HUB_CONNECTION_STR"),
+        "eventhub_name": hub(request),
         "retry_total": retries,
         "retry_backoff_factor": 0.2,
         "retry_backoff_max": 1,
@@ -51,15 +99,18 @@ def clients(request):
         keywords["transport_type"] = TransportType.AmqpOverWebsocket if websocket else TransportType.Amqp
     if endpoint:
         keywords["custom_endpoint_address"] = endpoint
-    return request.get("connection") or os.environ["EVENT_HUB_CONNECTION_STR"], keywords
+    return keywords
 
 
 def consumers(request):
-    connection, keywords = clients(request)
-    keywords["consumer_group"] = request.get("consumer_group", "$Default")
+    keywords = clients(request)
+    keywords["consumer_group"] = consumer_group(request)
     # After an error the SDK lets go of the partition and takes it again in the next round.
     keywords["load_balancing_interval"] = 0.5
-    return connection, keywords
+    if request["scenario"] == "stream_process":
+        keywords["load_balancing_interval"] = 1
+        keywords["partition_ownership_expiration_interval"] = request["expiration"]
+    return keywords
 
 
 def destination(request):
@@ -167,6 +218,10 @@ def say_event(context, data, more=None):
         }
     told.update(more or {})
     say("event", told)
+
+
+def say_checkpoint(context, data):
+    say("checkpoint", {"partition_id": context.partition_id, "sequence_number": data.sequence_number})
 
 
 def say_hub(properties):

@@ -13,20 +13,26 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, 
 from azure.core.messaging import CloudEvent
 from azure.core.serialization import NULL
 from azure.eventgrid import EventGridConsumerClient, EventGridPublisherClient, generate_sas
+from azure.identity import DefaultAzureCredential
 
 ENDPOINT = os.environ["EVENTGRID_ENDPOINT"]
-KEY = os.environ["EVENTGRID_KEY"]
+KEY = os.environ.get("EVENTGRID_KEY")
 TOPIC = os.environ["EVENTGRID_TOPIC_NAME"]
 SUBSCRIPTION = os.environ["EVENTGRID_EVENT_SUBSCRIPTION_NAME"]
 
 
+def credential(key):
+    """Without a key, the token that the environment tells of."""
+    return AzureKeyCredential(key) if key else DefaultAzureCredential()
+
+
 def publisher(topic=TOPIC, key=KEY):
-    return EventGridPublisherClient(ENDPOINT, AzureKeyCredential(key), namespace_topic=topic)
+    return EventGridPublisherClient(ENDPOINT, credential(key), namespace_topic=topic)
 
 
 def consumer(topic=TOPIC, subscription=SUBSCRIPTION, key=KEY, **options):
     return EventGridConsumerClient(
-        ENDPOINT, AzureKeyCredential(key), namespace_topic=topic, subscription=subscription, **options
+        ENDPOINT, credential(key), namespace_topic=topic, subscription=subscription, **options
     )
 
 

@@ -1,11 +1,13 @@
 //! The cells of the table, in its order.
 
+mod checkpoints;
 pub(crate) mod cluster;
 mod empty;
 mod eventhubs;
 mod filters;
 mod log;
 mod memory;
+mod passwordless;
 mod publish;
 mod restart;
 mod round_trip;
@@ -21,8 +23,13 @@ type Cell = fn() -> anyhow::Result<Vec<Row>>;
 
 /// Name on the command line, and what it does.
 pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Cell)> {
-    EVENT_GRID.iter().chain(eventhubs::ALL)
+    EVENT_GRID.iter().chain(eventhubs::ALL).chain(PASSWORDLESS)
 }
+
+const PASSWORDLESS: &[(&str, Cell)] = &[
+    ("checkpoints", checkpoints::run),
+    ("passwordless-start", passwordless::run),
+];
 
 const EVENT_GRID: &[(&str, Cell)] = &[
     ("publish", publish::run),

@@ -25,7 +25,7 @@ pub(crate) struct Stage {
     three: Vec<Event>,
 }
 
-type Scenario = (&'static str, fn(&mut Stage) -> anyhow::Result<Outcome>);
+pub(crate) type Scenario = (&'static str, fn(&mut Stage) -> anyhow::Result<Outcome>);
 
 /// A scenario takes the hub as the one before left it.
 pub(crate) const ALL: [Scenario; 19] = [
@@ -63,6 +63,20 @@ pub(crate) const BRIEF: [Scenario; 3] = [
     ("hub and partition properties", Stage::properties),
     ("send a batch", |stage| stage.round_trip(Mode::Batch, 3)),
     ("an event of 1 MiB", Stage::large),
+];
+
+/// What every SDK can do with nothing but a token: send, receive, and process with checkpoints in blobs.
+pub(crate) const PASSWORDLESS: [Scenario; 4] = [
+    ("hub and partition properties", Stage::properties),
+    ("send a batch", |stage| stage.round_trip(Mode::Batch, 3)),
+    ("send with a partition key", Stage::partition_key),
+    ("processor goes on from its checkpoints", Stage::processor),
+];
+
+/// A processor with its checkpoints in blobs, and what it needs to begin with.
+pub(crate) const CHECKPOINTS: [Scenario; 2] = [
+    ("send a batch", |stage| stage.round_trip(Mode::Batch, 3)),
+    ("processor goes on from its checkpoints", Stage::processor),
 ];
 
 impl Stage {

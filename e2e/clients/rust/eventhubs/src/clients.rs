@@ -1,11 +1,11 @@
 //! The SDK's clients, as the environment and the request want them.
 
-use std::env;
+use std::{env, sync::Arc};
 
 use azure_core::time::Duration;
 use azure_messaging_eventhubs::{
-    BufferedProducerClient, ConsumerClient, ProducerClient, RetryOptions,
-    builders::BufferedProducerClientBuilder, models::AmqpTransport,
+    BufferedProducerClient, CheckpointStore, ConsumerClient, InMemoryCheckpointStore, ProducerClient,
+    RetryOptions, builders::BufferedProducerClientBuilder, models::AmqpTransport,
 };
 
 use crate::{Failure, request::Request};
@@ -49,6 +49,11 @@ pub(crate) async fn buffered(
     Ok(builder
         .open_with_connection_string(&connection(request)?, Some(&hub(request)?))
         .await?)
+}
+
+/// The SDK's own, in memory: its store in blobs is for an older release.
+pub(crate) fn checkpoint_store() -> Result<Arc<dyn CheckpointStore + Send + Sync>, Failure> {
+    Ok(Arc::new(InMemoryCheckpointStore::new()))
 }
 
 pub(crate) fn transport() -> AmqpTransport {

@@ -1,10 +1,10 @@
-//! The processor, with the SDK's checkpoints in memory.
+//! The processor.
 
 use std::sync::Arc;
 
 use azure_core::time::Duration;
 use azure_messaging_eventhubs::{
-    EventProcessor, InMemoryCheckpointStore, StartLocation, StartPosition, models::StartPositions,
+    CheckpointStore, EventProcessor, StartLocation, StartPosition, models::StartPositions,
     processor::PartitionClient,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -12,7 +12,7 @@ use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use crate::{
     Failure, Outcome,
-    clients::{consumer, producer},
+    clients::{checkpoint_store, consumer, producer},
     line,
     producing::send_batch,
     request::Request,
@@ -20,7 +20,7 @@ use crate::{
 
 /// A second processor goes on where the first one left a checkpoint.
 pub(crate) async fn processor(request: &Request) -> Result<Outcome, Failure> {
-    let store = Arc::new(InMemoryCheckpointStore::new());
+    let store = checkpoint_store()?;
     process(request, &store, 1, request.count).await?;
     let client = producer(request).await?;
     for event in request.events()? {
@@ -33,7 +33,7 @@ pub(crate) async fn processor(request: &Request) -> Result<Outcome, Failure> {
 
 async fn process(
     request: &Request,
-    store: &Arc<InMemoryCheckpointStore>,
+    store: &Arc<dyn CheckpointStore + Send + Sync>,
     round: u32,
     count: usize,
 ) -> Result<(), Failure> {

@@ -47,6 +47,7 @@ public final class Main {
             case "processor" -> Processing.processor(request);
             case "stream_send" -> Sending.stream(request);
             case "stream_receive" -> Receiving.stream(request);
+            case "stream_process" -> Processing.stream(request);
             default -> throw new IllegalArgumentException("no scenario is called " + request.scenario());
         }
     }

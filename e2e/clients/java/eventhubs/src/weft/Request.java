@@ -3,9 +3,14 @@ package weft;
 import com.azure.core.amqp.AmqpRetryMode;
 import com.azure.core.amqp.AmqpRetryOptions;
 import com.azure.core.amqp.AmqpTransportType;
+import com.azure.core.credential.TokenCredential;
+import com.azure.identity.DefaultAzureCredentialBuilder;
+import com.azure.messaging.eventhubs.CheckpointStore;
 import com.azure.messaging.eventhubs.EventData;
 import com.azure.messaging.eventhubs.EventHubClientBuilder;
+import com.azure.messaging.eventhubs.checkpointstore.blob.BlobCheckpointStore;
 import com.azure.messaging.eventhubs.models.EventPosition;
+import com.azure.storage.blob.BlobContainerClientBuilder;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -69,6 +74,34 @@ record Request(JsonNode json) {
         return text("consumer_group", "$Default");
     }
 
+    /** Whether the program shows a token in the place of a connection string. */
+    static boolean passwordless() {
+        return "token".equals(System.getenv("EVENT_HUB_CREDENTIAL"));
+    }
+
+    static TokenCredential credential() {
+        return new DefaultAzureCredentialBuilder().build();
+    }
+
+    static String namespace() {
+        return System.getenv("EVENT_HUB_FULLY_QUALIFIED_NAMESPACE");
+    }
+
+    /** Checkpoints in the container that the environment names; in memory, if it names none. */
+    static CheckpointStore checkpointStore() {
+        String container = System.getenv("BLOB_CONTAINER_NAME");
+        if (container == null) {
+            return new Store();
+        }
+        BlobContainerClientBuilder builder = new BlobContainerClientBuilder().containerName(container);
+        if (passwordless()) {
+            builder.endpoint(System.getenv("BLOB_STORAGE_ACCOUNT_URL")).credential(credential());
+        } else {
+            builder.connectionString(System.getenv("BLOB_STORAGE_CONNECTION_STRING"));
+        }
+        return new BlobCheckpointStore(builder.buildAsyncClient());
+    }
+
     static String customEndpoint() {
         return System.getenv("EVENT_HUB_CUSTOM_ENDPOINT");
     }
@@ -91,10 +124,14 @@ record Request(JsonNode json) {
 
     EventHubClientBuilder client() {
         EventHubClientBuilder builder = new EventHubClientBuilder()
-            .connectionString(connection(), hub())
             .consumerGroup(consumerGroup())
             .retryOptions(retries())
             .transportType(transport());
+        if (passwordless()) {
+            builder.credential(namespace(), hub(), credential());
+        } else {
+            builder.connectionString(connection(), hub());
+        }
         return customEndpoint() == null ? builder : builder.customEndpointAddress(customEndpoint());
     }
 

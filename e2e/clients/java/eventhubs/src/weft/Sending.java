@@ -73,7 +73,6 @@ final class Sending {
     private static void buffered(Request request, List<EventData> events) {
         Queue<Throwable> errors = new ConcurrentLinkedQueue<>();
         EventHubBufferedProducerClientBuilder builder = new EventHubBufferedProducerClientBuilder()
-            .connectionString(request.connection(), request.hub())
             .retryOptions(request.retries())
             .transportType(Request.transport())
             .onSendBatchFailed(failed -> errors.add(failed.getThrowable()))
@@ -82,6 +81,11 @@ final class Sending {
                 sent.getEvents().forEach(accepted::add);
                 Lines.say("sent", Map.of("events", accepted.size(), "partition_id", sent.getPartitionId()));
             });
+        if (Request.passwordless()) {
+            builder.credential(Request.namespace(), request.hub(), Request.credential());
+        } else {
+            builder.connectionString(request.connection(), request.hub());
+        }
         if (Request.customEndpoint() != null) {
             builder.customEndpointAddress(Request.customEndpoint());
         }
