@@ -184,7 +184,11 @@ pub(crate) fn topic(number: u32, name: &str) -> Topic {
 
 /// An authority of its own, and a certificate for loopback.
 pub(crate) fn certificates() -> Certificates {
-    let names = ServerNames::new(["localhost", "127.0.0.1"]).unwrap();
+    certificates_for("127.0.0.1")
+}
+
+pub(crate) fn certificates_for(address: &str) -> Certificates {
+    let names = ServerNames::new(["localhost", address]).unwrap();
     #[expect(
         clippy::disallowed_methods,
         reason = "the client checks the certificate against the machine's clock"

@@ -17,7 +17,7 @@ fn mounted_files_are_enough_to_serve_over_https() {
     let world = World::begun(nowhere());
     world.mount(&Documents::new(7, &[topic(1, "orders")]));
     world.mount_secrets(1, KEYS);
-    let pod = Pod::start(&world, &[]);
+    let mut pod = Pod::start(&world, &[]);
     pod.until_ready();
     let client = pod.https();
     assert_eq!(client.publish("orders", "placed").0, 200);
@@ -38,7 +38,7 @@ fn after_a_kill_it_serves_the_newest_of_what_was_in_effect_and_what_is_mounted()
     world.mount_secrets(1, KEYS);
     Documents::new(8, &[topic(1, "orders"), topic(2, "invoices")]).put(&server);
     world.put_secrets(&server, 1, KEYS);
-    let pod = Pod::start(&world, &[]);
+    let mut pod = Pod::start(&world, &[]);
     pod.until_ready();
     until(|| pod.metric("weft_configuration_revision 8"));
     assert_eq!(pod.https().publish("invoices", "issued").0, 200);
@@ -47,14 +47,14 @@ fn after_a_kill_it_serves_the_newest_of_what_was_in_effect_and_what_is_mounted()
 
     // Nobody answers any more, and the kubelet still shows the older files.
     server.fail_with(Some(503));
-    let pod = Pod::start(&world, &[]);
+    let mut pod = Pod::start(&world, &[]);
     pod.until_ready();
     assert!(pod.metric("weft_configuration_revision 8"));
     assert_eq!(pod.https().receive("invoices", "billing").len(), 1);
     pod.kill();
 
     world.mount(&Documents::new(9, &[topic(1, "orders"), topic(3, "receipts")]));
-    let pod = Pod::start(&world, &[]);
+    let mut pod = Pod::start(&world, &[]);
     pod.until_ready();
     assert_eq!(pod.https().publish("receipts", "printed").0, 200);
     pod.stop();
@@ -103,7 +103,7 @@ fn without_any_configuration_it_is_alive_but_not_ready_until_one_comes() {
     let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
     put_checkpoints(&server);
     let world = World::new(server.address());
-    let pod = Pod::start(&world, &[]);
+    let mut pod = Pod::start(&world, &[]);
     until(|| pod.page("/healthz") == Some(200));
     assert_eq!(pod.page("/readyz"), Some(503));
     Documents::new(1, &[topic(1, "orders")]).put(&server);
@@ -125,7 +125,7 @@ fn a_configuration_that_cannot_be_begun_with_is_reported_and_the_next_one_is_ser
     world.mount_broken_secrets();
     first.put(&server);
     server.put("configmaps", world::object("shop-0-report", json!({})));
-    let pod = Pod::start(&world, &[]);
+    let mut pod = Pod::start(&world, &[]);
     until(|| world::reported(&server).is_some_and(|report| report.problem.is_some()));
     let report = world::reported(&server).unwrap();
     assert_eq!(report.revision, 0);
@@ -148,7 +148,7 @@ fn a_newer_configuration_that_cannot_be_used_is_in_report_log_and_metrics() {
     first.put(&server);
     world.put_secrets(&server, 1, KEYS);
     server.put("configmaps", world::object("shop-0-report", json!({})));
-    let pod = Pod::start(&world, &[]);
+    let mut pod = Pod::start(&world, &[]);
     pod.until_ready();
     assert!(pod.metric("weft_kubernetes_configuration_is_unusable 0"));
 
@@ -177,7 +177,7 @@ fn what_cannot_be_used_to_begin_with_is_reported_and_not_called_missing() {
     documents.put(&server);
     world.put_secrets(&server, 1, KEYS);
     server.put("configmaps", world::object("shop-0-report", json!({})));
-    let pod = Pod::start(&world, &[]);
+    let mut pod = Pod::start(&world, &[]);
     until(|| world::reported(&server).is_some_and(|report| report.problem.is_some()));
     let problem = world::reported(&server).unwrap().problem.unwrap();
     assert!(problem.reason.contains("format"), "{problem:?}");
@@ -196,7 +196,7 @@ fn a_volume_of_another_namespace_ends_the_process_with_the_reason() {
     world.mount(&Documents::new(7, &[]));
     world.mount_secrets(1, KEYS);
     server.put("configmaps", world::object("shop-0-report", json!({})));
-    let pod = Pod::start(&world, &[]);
+    let mut pod = Pod::start(&world, &[]);
     pod.until_ready();
     pod.stop();
 
@@ -216,7 +216,7 @@ fn an_api_server_that_never_answers_delays_nothing() {
     let world = World::begun(silent.local_addr().unwrap());
     world.mount(&Documents::new(7, &[topic(1, "orders")]));
     world.mount_secrets(1, KEYS);
-    let pod = Pod::start(&world, &[]);
+    let mut pod = Pod::start(&world, &[]);
     pod.until_ready();
     assert_eq!(pod.https().publish("orders", "placed").0, 200);
     // Three seconds are for the last copy of the checkpoints, if there is something new in them.
@@ -233,7 +233,7 @@ fn a_stop_answers_requests_that_wait() {
     let world = World::begun(nowhere());
     world.mount(&Documents::new(7, &[topic(1, "orders")]));
     world.mount_secrets(1, KEYS);
-    let pod = Pod::start(&world, &["--plaintext"]);
+    let mut pod = Pod::start(&world, &["--plaintext"]);
     pod.until_ready();
     let client = pod.http();
     let waiter = std::thread::spawn(move || client.receive_for("orders", "billing", 60));
@@ -253,7 +253,7 @@ fn an_empty_volume_claims_the_next_incarnation_and_waits_until_it_can() {
         world.mount(&Documents::new(7, &[topic(1, "orders")]));
         world.mount_secrets(1, KEYS);
         server.fail_with(Some(503));
-        let pod = Pod::start(&world, &[]);
+        let mut pod = Pod::start(&world, &[]);
         until(|| pod.page("/healthz") == Some(200));
         assert_eq!(pod.page("/readyz"), Some(503), "it must not give numbers again");
         server.fail_with(None);

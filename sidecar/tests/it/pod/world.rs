@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
 use base64::Engine;
@@ -20,7 +21,7 @@ use testkit::ApiServer;
 use tokio::sync::watch;
 
 use crate::client::{Client, page, try_page};
-use crate::plane::{KEYS, certificates, configuration, keys, set_certificate};
+use crate::plane::{KEYS, certificates_for, configuration, keys, set_certificate};
 
 /// `metadata.uid` of the Namespace; the data's uid (in the document) is another one, as after an adoption.
 pub(super) const NAMESPACE_CR_UID: &str = "00000000-0000-4000-8000-0000000000cc";
@@ -29,13 +30,18 @@ pub(super) const NAMESPACE_CR_UID: &str = "00000000-0000-4000-8000-0000000000cc"
 pub(super) struct World {
     folder: TempDir,
     certificates: Certificates,
+    /// Nobody else has it: ports that are free there stay so until the pod takes them.
+    address: Ipv4Addr,
 }
 
 impl World {
     pub(super) fn new(api_server: SocketAddr) -> Self {
+        static NEXT: AtomicU8 = AtomicU8::new(1);
+        let address = Ipv4Addr::new(127, 7, 0, NEXT.fetch_add(1, Relaxed));
         let world = Self {
             folder: tempfile::tempdir().unwrap(),
-            certificates: certificates(),
+            certificates: certificates_for(&address.to_string()),
+            address,
         };
         for folder in ["config", "secrets", "data"] {
             fs::create_dir(world.path(folder)).unwrap();
@@ -190,7 +196,7 @@ pub(super) struct Pod {
 
 impl Pod {
     pub(super) fn start(world: &World, more: &[&str]) -> Self {
-        let (https, http, operations) = (nowhere(), nowhere(), nowhere());
+        let [https, http, operations] = [(); 3].map(|()| free(world.address));
         let folder = |name: &str| world.path(name).into_os_string();
         let process = Command::new(env!("CARGO_BIN_EXE_weft-sidecar"))
             .args(["--name", "shop", "--kubernetes-namespace", "team"])
@@ -200,7 +206,7 @@ impl Pod {
             .args(["--config-dir".into(), folder("config")])
             .args(["--secrets-dir".into(), folder("secrets")])
             .args(["--kubeconfig".into(), folder("kubeconfig")])
-            .args(["--listen", "127.0.0.1"])
+            .args(["--listen", &world.address.to_string()])
             .args(["--https-port", &https.port().to_string()])
             .args(["--http-port", &http.port().to_string()])
             // Any: nobody of these tests goes there.
@@ -227,8 +233,26 @@ impl Pod {
         try_page(self.operations, path).map(|(status, _)| status)
     }
 
-    pub(super) fn until_ready(&self) {
-        until(|| self.page("/readyz") == Some(200));
+    pub(super) fn until_ready(&mut self) {
+        for _ in 0..6000 {
+            if self.page("/readyz") == Some(200) {
+                return;
+            }
+            if let Some(status) = self.process.try_wait().unwrap() {
+                panic!("it has ended ({status}): {}", self.said());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.process.kill().unwrap();
+        panic!("it was not ready within 30 s: {}", self.said());
+    }
+
+    /// What was logged, to its end.
+    fn said(&mut self) -> String {
+        let mut output = String::new();
+        let log = self.process.stderr.take();
+        log.unwrap().read_to_string(&mut output).unwrap();
+        output
     }
 
     pub(super) fn metric(&self, line: &str) -> bool {
@@ -273,13 +297,7 @@ impl Pod {
 
     /// Exit code and log.
     pub(super) fn wait(mut self) -> (Option<i32>, String) {
-        let mut output = String::new();
-        self.process
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut output)
-            .unwrap();
+        let output = self.said();
         (self.process.wait().unwrap().code(), output)
     }
 }
@@ -294,7 +312,11 @@ impl Drop for Pod {
 
 /// Where nobody listens.
 pub(super) fn nowhere() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    free(Ipv4Addr::LOCALHOST)
+}
+
+fn free(address: Ipv4Addr) -> SocketAddr {
+    let listener = TcpListener::bind((address, 0)).unwrap();
     listener.local_addr().unwrap()
 }
 
