@@ -65,7 +65,7 @@ fn play(weft: &Weft, sdk: Sdk, suffix: &str, hub: &str, round: i64) -> anyhow::R
         Ok(())
     })?;
     lines.extend(receiver.stop()?);
-    // An interrupted program does not always give its partitions back, and the next one would wait for minutes.
+    // A program that was ended does not give its partitions back, and the next one would wait for minutes.
     Blobs::of(weft)?.forget_owners(CONTAINER, hub, "$default")?;
     let partition = lines.first().and_then(|line| line.split_whitespace().last());
     let partition = partition.context("a line")?.to_owned();
@@ -106,9 +106,9 @@ impl Receiver {
         }
     }
 
-    /// Ctrl-C. Returns what it has said since.
+    /// SIGTERM: whoever runs the tests in the background has made their children ignore SIGINT. Returns what it has said since.
     fn stop(mut self) -> anyhow::Result<Vec<String>> {
-        kill_process(Pid::from_child(&self.child), Signal::INT).context("interrupt it")?;
+        kill_process(Pid::from_child(&self.child), Signal::TERM).context("end it")?;
         let mut stderr = self.child.stderr.take().context("take its stderr")?;
         std::io::copy(&mut stderr, &mut std::io::sink()).context("wait for its last words")?;
         self.child.wait().context("wait for its end")?;
