@@ -44,6 +44,7 @@ impl Birth {
     pub(crate) async fn find(
         table: &dyn Table,
         folder: &Path,
+        namespace_uid: &str,
         places: &[&dyn CheckpointStore],
     ) -> Result<Self, Error> {
         let entries = table.snapshot();
@@ -59,8 +60,8 @@ impl Birth {
                 restored: Entries::new(),
             },
             // A log from before there were incarnations has numbered already.
-            None if !entries.is_empty() => Self::complete_at_once(folder),
-            None => Self::at_the_copy(folder, places).await?,
+            None if !entries.is_empty() => Self::complete_at_once(folder, namespace_uid),
+            None => Self::at_the_copy(folder, namespace_uid, places).await?,
         };
         if birth.version.is_none() {
             birth.write(table).await?;
@@ -70,13 +71,14 @@ impl Birth {
         Ok(birth)
     }
 
-    fn complete_at_once(folder: &Path) -> Self {
+    fn complete_at_once(folder: &Path, namespace_uid: &str) -> Self {
         Self {
             folder: folder.to_owned(),
             note: Note {
                 claim: Claim {
                     incarnation: 0,
                     log: Uuid::new_v4(),
+                    data: namespace_uid.to_owned(),
                     lost: false,
                 },
                 is_complete: true,
@@ -88,7 +90,7 @@ impl Birth {
 
     /// Whoever claimed the copy meanwhile has given numbers that are not known here: the claim is another one then.
     async fn ask_again(&mut self, table: &dyn Table, places: &[&dyn CheckpointStore]) -> Result<(), Error> {
-        let opened = ask(places, self.log()).await?;
+        let opened = ask(places, self.log(), &self.note.claim.data).await?;
         self.restored = opened.restored;
         if self.note.claim != opened.claim {
             self.note.claim = opened.claim;
@@ -97,8 +99,13 @@ impl Birth {
         Ok(())
     }
 
-    async fn at_the_copy(folder: &Path, places: &[&dyn CheckpointStore]) -> Result<Self, Error> {
-        let opened = ask(places, Log::New { id: Uuid::new_v4() }).await?;
+    async fn at_the_copy(
+        folder: &Path,
+        namespace_uid: &str,
+        places: &[&dyn CheckpointStore],
+    ) -> Result<Self, Error> {
+        let log = Log::New { id: Uuid::new_v4() };
+        let opened = ask(places, log, namespace_uid).await?;
         if opened.claim.lost {
             tracing::warn!(
                 incarnation = opened.claim.incarnation,
@@ -164,9 +171,9 @@ impl Birth {
 }
 
 /// Asks until there is an answer. Only what no waiting mends is an error.
-async fn ask(places: &[&dyn CheckpointStore], log: Log) -> Result<checkpoint::Opened, Error> {
+async fn ask(places: &[&dyn CheckpointStore], log: Log, data: &str) -> Result<checkpoint::Opened, Error> {
     loop {
-        match checkpoint::open(places, log, broker::least_incarnation).await {
+        match checkpoint::open(places, log, data, broker::least_incarnation).await {
             Ok(opened) => return Ok(opened),
             Err(cause @ (StoreError::Fenced | StoreError::Damaged(_))) => {
                 return Err(Error::Copy {

@@ -47,7 +47,7 @@ pub(crate) async fn start_broker(
     };
     let (log, table, replay) = on_a_thread(open).await?;
     let is_claimed = check_owner(table.as_ref(), &settings.data_dir, namespace_uid)?;
-    let birth = Birth::find(table.as_ref(), &settings.data_dir, places).await?;
+    let birth = Birth::find(table.as_ref(), &settings.data_dir, namespace_uid, places).await?;
     if !is_claimed {
         claim(table.as_ref(), &settings.data_dir, namespace_uid).await?;
     }

@@ -21,7 +21,7 @@ impl World {
 
     async fn find(&self) -> Birth {
         let (_, table, _) = self.disk.open();
-        let birth = Birth::find(table.as_ref(), Path::new("shop"), &[&self.copy]).await;
+        let birth = Birth::find(table.as_ref(), Path::new("shop"), "uid", &[&self.copy]).await;
         birth.expect("a beginning")
     }
 
@@ -111,7 +111,7 @@ async fn a_beginning_that_another_one_overtook_is_the_next_incarnation_and_copie
     let interrupted = world.find().await.origin().incarnation;
     // Another pod began on a disk of its own.
     let other = Log::New { id: Uuid::new_v4() };
-    let other = checkpoint::open(&[&world.copy], other, broker::least_incarnation).await;
+    let other = checkpoint::open(&[&world.copy], other, "uid", broker::least_incarnation).await;
     let other = other.expect("it is claimed").claim.incarnation;
     let claim = world.begin().await;
     assert_eq!((interrupted, other, claim.incarnation), (1, 2, 3));
@@ -168,7 +168,7 @@ async fn a_note_that_cannot_be_read_is_an_error_and_no_beginning() {
     let (_, table, _) = world.disk.open();
     let written = table.compare_and_set(KEY, None, Bytes::from_static(b"?"));
     written.await.expect("the disk takes it");
-    let found = Birth::find(table.as_ref(), Path::new("shop"), &[&world.copy]).await;
+    let found = Birth::find(table.as_ref(), Path::new("shop"), "uid", &[&world.copy]).await;
     assert!(matches!(found, Err(Error::Note { .. })), "{found:?}");
 }
 

@@ -8,7 +8,7 @@ use sidecar::{Configuration, Settings, Sidecar};
 use tokio::sync::watch;
 
 use crate::client::Client;
-use crate::plane::{KEYS, Plane, certificates, configuration, set_certificate, topic};
+use crate::plane::{KEYS, NAMESPACE_UID, Plane, certificates, configuration, set_certificate, topic};
 
 fn orders() -> Configuration {
     configuration(vec![topic(1, "orders")])
@@ -58,7 +58,7 @@ async fn whoever_is_overtaken_goes_on_and_says_so() {
     let mut standings = sidecar.standing();
     assert_eq!(standings.borrow().fenced, None);
     let id = uuid::Uuid::from_u128(1);
-    let overtaken = checkpoint::open(&[&memory], Log::New { id }, |_| 0).await;
+    let overtaken = checkpoint::open(&[&memory], Log::New { id }, NAMESPACE_UID, |_| 0).await;
     assert_eq!(overtaken.unwrap().claim.incarnation, 1);
     let client = Client::http(sidecar.addresses().http.unwrap(), KEYS[0]);
     assert_eq!(client.publish("orders", "first").0, 200);

@@ -32,6 +32,7 @@ fn claim(incarnation: u64) -> Claim {
     Claim {
         incarnation,
         log: Uuid::from_u128(u128::from(incarnation) + 1),
+        data: "uid".to_owned(),
         lost: incarnation > 0,
     }
 }
@@ -63,6 +64,7 @@ async fn a_claim_is_put_in_the_place_of_the_one_that_was_seen(place: Place) {
     assert_eq!(other.claim(None, &claim(1)).await, Err(StoreError::Conflict));
     let foreign = Claim {
         log: Uuid::from_u128(99),
+        data: "uid".to_owned(),
         ..first.clone()
     };
     assert_eq!(
@@ -181,6 +183,7 @@ async fn of_many_that_claim_at_once_one_succeeds(place: Place) {
         .map(|index| Claim {
             incarnation: 0,
             log: Uuid::from_u128(100 + index),
+            data: "uid".to_owned(),
             lost: false,
         })
         .collect();

@@ -39,6 +39,8 @@ pub struct Opened {
 /// `places` are all where the copy may lie: first the one that it is written to, then those that it was or may be
 /// written to at other times, which only learn of the claim.
 ///
+/// What belongs to other `data` (the uid of a Namespace) is nothing to this log, and is replaced: its events lie elsewhere.
+///
 /// A new log gets the incarnation after the highest one that any place knows of, from its claim or its pages, and at
 /// least what `least` wants for what was saved; 0 where there is nothing. It also gets everything that was saved last. If
 /// it claimed before and then lost its footing (a crash between claim and first number), it gets the same again. A log
@@ -50,13 +52,14 @@ pub struct Opened {
 pub async fn open(
     places: &[&dyn CheckpointStore],
     log: Log,
+    data: &str,
     least: impl Fn(&Entries) -> u64,
 ) -> Result<Opened, StoreError> {
     for _ in 0..LOOKS {
-        let found = look(places).await?;
+        let found = look(places, data).await?;
         let claim = match log {
-            Log::New { id } => begin(&found, id, &least),
-            Log::Known { id, incarnation } => go_on(&found, id, incarnation)?,
+            Log::New { id } => begin(&found, id, data, &least),
+            Log::Known { id, incarnation } => go_on(&found, id, incarnation, data)?,
         };
         match take(places, &found, &claim).await {
             // The one before may have written until now.
@@ -81,8 +84,8 @@ pub async fn open(
 /// [`StoreError::Fenced`] if another log that is not older has claimed the place. Else what the store says.
 pub async fn settle(store: &dyn CheckpointStore, claim: &Claim) -> Result<(Claim, Stored), StoreError> {
     let stored = store.load().await?;
-    let found = [Found::new(store, &stored)];
-    let incarnation = go_on(&found, claim.log, claim.incarnation)?.incarnation;
+    let found = [Found::new(store, &stored, &claim.data)];
+    let incarnation = go_on(&found, claim.log, claim.incarnation, &claim.data)?.incarnation;
     let claim = Claim {
         incarnation,
         ..claim.clone()
@@ -96,55 +99,66 @@ pub async fn settle(store: &dyn CheckpointStore, claim: &Claim) -> Result<(Claim
 /// What a place says of the log before.
 struct Found {
     claim: Option<Claim>,
+    /// It is of other data.
+    is_foreign: bool,
     /// The highest incarnation that wrote a page; 0 if no page can be read.
     written: Option<u64>,
     entries: Entries,
 }
 
 impl Found {
-    fn new(store: &dyn CheckpointStore, stored: &Stored) -> Self {
+    fn new(store: &dyn CheckpointStore, stored: &Stored, data: &str) -> Self {
         let mut found = Self {
             claim: stored.claim.clone(),
-            written: (!stored.pages.is_empty()).then_some(0),
+            is_foreign: stored.claim.as_ref().is_some_and(|claim| claim.data != data),
+            written: None,
             entries: Entries::new(),
         };
         for (index, bytes) in &stored.pages {
             match page::decode(bytes) {
-                Ok(page) => {
+                Ok(page) if page.data == data => {
                     found.written = found.written.max(Some(page.incarnation));
                     found.entries.extend(page.entries);
                 }
-                Err(error) => tracing::error!(
-                    page = index,
-                    "a page of the checkpoints in {} is left out: {error}",
-                    store.name()
-                ),
+                Ok(_) => {}
+                Err(error) => {
+                    found.written = found.written.max((!found.is_foreign).then_some(0));
+                    tracing::error!(
+                        page = index,
+                        "a page of the checkpoints in {} is left out: {error}",
+                        store.name()
+                    );
+                }
             }
         }
         found
     }
 
     fn own(&self, id: Uuid) -> Option<&Claim> {
-        self.claim.as_ref().filter(|claim| claim.log == id)
+        self.known().filter(|claim| claim.log == id)
     }
 
     /// The incarnation of another log's claim.
     fn other(&self, id: Uuid) -> Option<u64> {
-        let other = self.claim.as_ref().filter(|claim| claim.log != id);
+        let other = self.known().filter(|claim| claim.log != id);
         other.map(|claim| claim.incarnation)
+    }
+
+    fn known(&self) -> Option<&Claim> {
+        self.claim.as_ref().filter(|_| !self.is_foreign)
     }
 }
 
-async fn look(places: &[&dyn CheckpointStore]) -> Result<Vec<Found>, StoreError> {
+async fn look(places: &[&dyn CheckpointStore], data: &str) -> Result<Vec<Found>, StoreError> {
     let mut found = Vec::with_capacity(places.len());
     for place in places {
-        found.push(Found::new(*place, &place.load().await?));
+        found.push(Found::new(*place, &place.load().await?, data));
     }
     Ok(found)
 }
 
 /// The claim for a new log.
-fn begin(found: &[Found], id: Uuid, least: impl Fn(&Entries) -> u64) -> Claim {
+fn begin(found: &[Found], id: Uuid, data: &str, least: impl Fn(&Entries) -> u64) -> Claim {
     let least = found.iter().map(|place| least(&place.entries)).max();
     let least = least.unwrap_or_default();
     let own = found.iter().filter_map(|place| place.own(id));
@@ -161,6 +175,7 @@ fn begin(found: &[Found], id: Uuid, least: impl Fn(&Entries) -> u64) -> Claim {
             Claim {
                 incarnation: former.map_or(0, |former| former + 1).max(least),
                 log: id,
+                data: data.to_owned(),
                 lost: former.is_some(),
             }
         }
@@ -168,7 +183,7 @@ fn begin(found: &[Found], id: Uuid, least: impl Fn(&Entries) -> u64) -> Claim {
 }
 
 /// The claim for a log that goes on.
-fn go_on(found: &[Found], id: Uuid, incarnation: u64) -> Result<Claim, StoreError> {
+fn go_on(found: &[Found], id: Uuid, incarnation: u64, data: &str) -> Result<Claim, StoreError> {
     let own = found.iter().filter_map(|place| place.own(id));
     let own = own.max_by_key(|claim| claim.incarnation);
     let incarnation = own.map_or(incarnation, |own| own.incarnation.max(incarnation));
@@ -181,6 +196,7 @@ fn go_on(found: &[Found], id: Uuid, incarnation: u64) -> Result<Claim, StoreErro
     Ok(Claim {
         incarnation,
         log: id,
+        data: data.to_owned(),
         lost: own.map_or(incarnation > 0, |own| own.lost),
     })
 }

@@ -1,4 +1,4 @@
-//! A page: the gzip of `{"format":1,"incarnation":N,"entries":{KEY:VALUE,…}}`.
+//! A page: the gzip of `{"format":1,"incarnation":N,"data":UID,"entries":{KEY:VALUE,…}}`.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -35,6 +35,8 @@ pub(crate) enum PageError {
 pub(crate) struct Page {
     /// Of the log that wrote it.
     pub(crate) incarnation: u64,
+    /// See [`Claim::data`](crate::Claim::data).
+    pub(crate) data: String,
     pub(crate) entries: Entries,
     /// Tells this content from every other.
     pub(crate) mark: Mark,
@@ -56,12 +58,14 @@ pub(crate) struct Mark([u8; 32]);
 struct Written<'a> {
     format: u32,
     incarnation: u64,
+    data: &'a str,
     entries: &'a BTreeMap<&'a str, &'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Stored {
     incarnation: u64,
+    data: String,
     entries: BTreeMap<String, Box<RawValue>>,
 }
 
@@ -77,7 +81,7 @@ fn index(key: &str) -> usize {
 }
 
 /// All pages for these entries. A value that is not JSON cannot be copied; it is left out and logged.
-pub(crate) fn sheets(incarnation: u64, entries: &Entries) -> [Sheet; PAGES] {
+pub(crate) fn sheets(incarnation: u64, data: &str, entries: &Entries) -> [Sheet; PAGES] {
     let mut parts: [BTreeMap<&str, &RawValue>; PAGES] = Default::default();
     for (key, value) in entries {
         match serde_json::from_slice(value) {
@@ -87,14 +91,15 @@ pub(crate) fn sheets(incarnation: u64, entries: &Entries) -> [Sheet; PAGES] {
             Err(error) => tracing::error!(key, "an entry of the checkpoints is no JSON: {error}"),
         }
     }
-    parts.map(|entries| Sheet::new(incarnation, &entries))
+    parts.map(|entries| Sheet::new(incarnation, data, &entries))
 }
 
 impl Sheet {
-    fn new(incarnation: u64, entries: &BTreeMap<&str, &RawValue>) -> Self {
+    fn new(incarnation: u64, data: &str, entries: &BTreeMap<&str, &RawValue>) -> Self {
         let page = Written {
             format: FORMAT,
             incarnation,
+            data,
             entries,
         };
         let json = serde_json::to_vec(&page).expect("texts and numbers can be written");
@@ -134,6 +139,7 @@ pub(crate) fn decode(packed: &[u8]) -> Result<Page, PageError> {
     let entries = page.entries.into_iter();
     Ok(Page {
         incarnation: page.incarnation,
+        data: page.data,
         entries: entries
             .map(|(key, value)| (key, Bytes::from(Box::<str>::from(value).into_string())))
             .collect(),

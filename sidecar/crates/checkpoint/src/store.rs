@@ -14,6 +14,9 @@ pub struct Claim {
     pub incarnation: u64,
     /// Identity of the log that holds the claim.
     pub log: Uuid,
+    /// Whose events are in that log: the uid of a Namespace. A Namespace may adopt the data of another one, whose log has
+    /// nothing to do with the one before.
+    pub data: String,
     /// The log began although there had been another: the events until then are lost.
     pub lost: bool,
 }

@@ -60,7 +60,7 @@ fn new(id: u128) -> Log {
 }
 
 async fn claim(store: &ObjectCheckpoints, id: u128) -> Claim {
-    open(&[store], new(id), |_| 0).await.unwrap().claim
+    open(&[store], new(id), "uid", |_| 0).await.unwrap().claim
 }
 
 async fn save(store: &ObjectCheckpoints, claim: &Claim, page: usize) {
@@ -161,7 +161,7 @@ async fn a_claim_that_somebody_broke_stops_the_start_and_says_which_it_is() {
     let claims = folder.path().join("team/shop/claim");
     std::fs::create_dir_all(&claims).unwrap();
     std::fs::write(claims.join("00000002"), "{").unwrap();
-    let refused = open(&[&folder_store(folder.path())], new(1), |_| 0)
+    let refused = open(&[&folder_store(folder.path())], new(1), "uid", |_| 0)
         .await
         .unwrap_err();
     assert!(
@@ -175,7 +175,7 @@ async fn a_claim_far_above_the_one_before_is_one_more_object() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder_store(folder.path());
     let first = claim(&store, 1).await;
-    let far = open(&[&store], new(2), |_| 3_000).await.unwrap().claim;
+    let far = open(&[&store], new(2), "uid", |_| 3_000).await.unwrap().claim;
     assert_eq!(far.incarnation, 3_000);
     save(&folder_store(folder.path()), &far, 7).await;
     assert_eq!(store.save(&first, 7, Bytes::new()).await, Err(StoreError::Fenced));

@@ -98,9 +98,9 @@ impl Pass {
         let Some(entries) = self.entries.take() else {
             return Vec::new();
         };
-        let incarnation = self.claim.incarnation;
+        let claim = self.claim.clone();
         let compare = move || {
-            let pending = differing(incarnation, &entries(), held);
+            let pending = differing(&claim, &entries(), held);
             (entries, pending)
         };
         match tokio::task::spawn_blocking(compare).await {
@@ -192,8 +192,8 @@ fn worse(known: Option<StoreError>, new: StoreError) -> StoreError {
 }
 
 /// The pages that the store holds otherwise, or not at all. One that is empty and was never there stays away.
-fn differing(incarnation: u64, entries: &Entries, held: [Option<Mark>; PAGES]) -> Vec<Pending> {
-    let sheets = page::sheets(incarnation, entries);
+fn differing(claim: &Claim, entries: &Entries, held: [Option<Mark>; PAGES]) -> Vec<Pending> {
+    let sheets = page::sheets(claim.incarnation, &claim.data, entries);
     let differing = sheets
         .iter()
         .enumerate()

@@ -28,7 +28,7 @@ impl World {
         let log = Log::New {
             id: Uuid::from_u128(1),
         };
-        let claim = open(&[&store], log, |_| 0).await.unwrap().claim;
+        let claim = open(&[&store], log, "uid", |_| 0).await.unwrap().claim;
         Self {
             store,
             claim,
@@ -172,7 +172,7 @@ async fn a_restart_writes_nothing_that_is_there() {
         id: world.claim.log,
         incarnation: 0,
     };
-    let claim = open(&[&world.store], log, |_| 0).await.unwrap().claim;
+    let claim = open(&[&world.store], log, "uid", |_| 0).await.unwrap().claim;
     let restarted = World {
         claim,
         scope: TaskScope::root(),
@@ -278,7 +278,7 @@ async fn whoever_was_replaced_writes_nothing_any_more() {
     let log = Log::New {
         id: Uuid::from_u128(2),
     };
-    let second = open(&[&world.store], log, |_| 0).await.unwrap();
+    let second = open(&[&world.store], log, "uid", |_| 0).await.unwrap();
     assert_eq!(second.restored.len(), 1);
     let before = world.store.writes().len();
     world.set("blob/c/a", 2);

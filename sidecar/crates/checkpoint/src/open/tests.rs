@@ -19,13 +19,16 @@ fn entries(keys: &[&str]) -> Entries {
 }
 
 async fn save(store: &Memory, claim: &Claim, entries: &Entries) {
-    for (index, sheet) in page::sheets(claim.incarnation, entries).iter().enumerate() {
+    for (index, sheet) in page::sheets(claim.incarnation, &claim.data, entries)
+        .iter()
+        .enumerate()
+    {
         store.save(claim, index, sheet.pack()).await.unwrap();
     }
 }
 
 async fn opened(store: &Memory, log: Log) -> Opened {
-    open(&[store], log, |_| 0).await.unwrap()
+    open(&[store], log, "uid", |_| 0).await.unwrap()
 }
 
 #[tokio::test]
@@ -81,7 +84,7 @@ async fn a_log_takes_a_place_that_it_is_new_to_with_the_incarnation_that_it_has(
     let old = Memory::default();
     opened(&old, Log::New { id: FIRST }).await;
     assert_eq!(opened(&old, known(SECOND, 3)).await.claim.incarnation, 3);
-    let refused = open(&[&old], known(FIRST, 0), |_| 0).await;
+    let refused = open(&[&old], known(FIRST, 0), "uid", |_| 0).await;
     assert_eq!(refused, Err(StoreError::Fenced));
 }
 
@@ -91,11 +94,11 @@ async fn a_log_whose_place_was_taken_is_told() {
     opened(&store, Log::New { id: FIRST }).await;
     opened(&store, Log::New { id: SECOND }).await;
     assert_eq!(
-        open(&[&store], known(FIRST, 0), |_| 0).await,
+        open(&[&store], known(FIRST, 0), "uid", |_| 0).await,
         Err(StoreError::Fenced)
     );
     assert_eq!(
-        open(&[&store], known(THIRD, 1), |_| 0).await,
+        open(&[&store], known(THIRD, 1), "uid", |_| 0).await,
         Err(StoreError::Fenced)
     );
 }
@@ -121,7 +124,10 @@ async fn a_store_that_does_not_answer_decides_nothing() {
     let store = Memory::default();
     let away = StoreError::Unavailable("away".into());
     store.fail_with(Some(away.clone()));
-    assert_eq!(open(&[&store], Log::New { id: FIRST }, |_| 0).await, Err(away));
+    assert_eq!(
+        open(&[&store], Log::New { id: FIRST }, "uid", |_| 0).await,
+        Err(away)
+    );
     store.fail_with(None);
     assert_eq!(opened(&store, Log::New { id: FIRST }).await.claim.incarnation, 0);
 }
@@ -133,9 +139,11 @@ async fn a_new_log_begins_above_every_number_that_was_saved() {
     save(&store, &first.claim, &entries(&["stream/x/3"])).await;
     // What was saved says that numbers have run through five incarnations.
     let least = |saved: &Entries| 6 * saved.len() as u64;
-    let second = open(&[&store], Log::New { id: SECOND }, least).await.unwrap();
+    let second = open(&[&store], Log::New { id: SECOND }, "uid", least)
+        .await
+        .unwrap();
     assert_eq!((second.claim.incarnation, second.claim.lost), (6, true));
-    let again = open(&[&store], Log::New { id: SECOND }, least).await;
+    let again = open(&[&store], Log::New { id: SECOND }, "uid", least).await;
     assert_eq!(again, Ok(second));
 }
 
@@ -146,6 +154,7 @@ async fn pages_without_a_claim_are_those_of_a_log_before() {
     let written = Claim {
         incarnation: 3,
         log: FIRST,
+        data: "uid".to_owned(),
         lost: true,
     };
     store.claim(None, &written).await.unwrap();
@@ -163,7 +172,7 @@ async fn whoever_wrote_last_goes_on_without_a_claim_and_others_do_not() {
     let second = opened(&store, Log::New { id: SECOND }).await;
     save(&store, &second.claim, &entries(&["blob/c/a"])).await;
     store.forget_claim();
-    let refused = open(&[&store], known(FIRST, 0), |_| 0).await;
+    let refused = open(&[&store], known(FIRST, 0), "uid", |_| 0).await;
     assert_eq!(refused, Err(StoreError::Fenced));
     assert_eq!(opened(&store, known(SECOND, 1)).await.claim, second.claim);
 }
@@ -177,7 +186,7 @@ async fn a_new_log_counts_on_from_whichever_place_knows_most_and_all_learn_of_it
     save(&usual, &second.claim, &saved).await;
 
     // Place and disk are new at the same time.
-    let third = open(&[&configured, &usual], Log::New { id: THIRD }, |_| 0).await;
+    let third = open(&[&configured, &usual], Log::New { id: THIRD }, "uid", |_| 0).await;
     let third = third.unwrap();
     assert_eq!((third.claim.incarnation, third.claim.lost), (2, true));
     assert_eq!(third.restored, saved);
@@ -188,7 +197,7 @@ async fn a_new_log_counts_on_from_whichever_place_knows_most_and_all_learn_of_it
     let later = entries(&["blob/c/later"]);
     save(&configured, &third.claim, &later).await;
     let id = Uuid::from_u128(4);
-    let fourth = open(&[&configured, &usual], Log::New { id }, |_| 0)
+    let fourth = open(&[&configured, &usual], Log::New { id }, "uid", |_| 0)
         .await
         .unwrap();
     assert_eq!(fourth.restored, later, "what was written last");
@@ -206,7 +215,7 @@ async fn of_two_places_of_the_same_incarnation_the_one_that_is_written_to_counts
     opened(&configured, known(FIRST, 0)).await;
     let saved = entries(&["blob/c/new"]);
     save(&configured, &first.claim, &saved).await;
-    let next = open(&[&configured, &usual], Log::New { id: SECOND }, |_| 0).await;
+    let next = open(&[&configured, &usual], Log::New { id: SECOND }, "uid", |_| 0).await;
     assert_eq!(next.unwrap().restored, saved);
 }
 
@@ -224,4 +233,23 @@ async fn a_log_settles_on_the_higher_of_its_own_incarnations() {
     let settled = settle(&store, &first).await.unwrap();
     assert_eq!(settled.0.incarnation, 2);
     store.save(&settled.0, 0, Bytes::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn adopted_data_takes_the_place_of_what_other_data_left_and_nothing_of_it_comes_back() {
+    let store = Memory::default();
+    let own = open(&[&store], Log::New { id: FIRST }, "own", |_| 0)
+        .await
+        .unwrap();
+    assert_eq!(own.claim.incarnation, 0);
+    save(&store, &own.claim, &entries(&["blob/c/own"])).await;
+    let adopted = open(&[&store], known(SECOND, 0), "adopted", |_| 0).await.unwrap();
+    assert_eq!((adopted.claim.incarnation, adopted.claim.lost), (0, false));
+    let own_again = open(&[&store], known(FIRST, 0), "own", |_| 0).await.unwrap();
+    assert_eq!(own_again.claim, own.claim);
+    let other = open(&[&store], Log::New { id: THIRD }, "other", |_| 0)
+        .await
+        .unwrap();
+    assert_eq!((other.claim.incarnation, other.claim.lost), (0, false));
+    assert!(other.restored.is_empty(), "{:?}", other.restored);
 }

@@ -20,7 +20,7 @@ proptest! {
         incarnation in any::<u64>(),
     ) {
         let mut read = Entries::new();
-        for sheet in sheets(incarnation, &entries) {
+        for sheet in sheets(incarnation, "uid", &entries) {
             let page = decode(&sheet.pack()).unwrap();
             prop_assert_eq!(page.mark, sheet.mark);
             prop_assert_eq!(page.incarnation, incarnation);
@@ -66,7 +66,7 @@ fn the_partitions_of_one_consumer_group_spread_over_all_pages() {
 fn a_change_of_a_value_or_of_the_incarnation_changes_the_mark() {
     let entries = |value: &'static str| Entries::from([("blob/c/a".to_owned(), Bytes::from(value))]);
     let page = index("blob/c/a");
-    let mark = |incarnation, value| sheets(incarnation, &entries(value))[page].mark;
+    let mark = |incarnation, value| sheets(incarnation, "uid", &entries(value))[page].mark;
     assert_eq!(mark(0, "1"), mark(0, "1"));
     assert_ne!(mark(0, "1"), mark(0, "2"));
     assert_ne!(mark(0, "1"), mark(1, "1"));
@@ -89,7 +89,7 @@ fn a_value_that_is_no_json_costs_only_itself() {
         ("good".to_owned(), Bytes::from("1")),
         ("bad".to_owned(), Bytes::from("{")),
     ]);
-    let read: Vec<_> = sheets(0, &entries)
+    let read: Vec<_> = sheets(0, "uid", &entries)
         .iter()
         .flat_map(|sheet| decode(&sheet.pack()).unwrap().entries)
         .collect();
@@ -139,7 +139,7 @@ fn a_thousand_partitions_of_three_consumer_groups_fit_into_config_maps() {
         }
     }
     assert_eq!(entries.len(), 32 * 32 * 4);
-    let sizes = sheets(3, &entries).map(|sheet| sheet.pack().len());
+    let sizes = sheets(3, "uid", &entries).map(|sheet| sheet.pack().len());
     assert!(sizes.iter().all(|size| *size <= LIMIT), "{sizes:?}");
     // With room to spare: as many again would still fit.
     assert!(sizes.iter().all(|size| *size <= LIMIT / 2), "{sizes:?}");

@@ -47,7 +47,7 @@ async fn config_maps_keep_what_a_store_has_to() {
 async fn a_page_is_one_write_of_one_object() {
     let fake = empty();
     let store = store(&fake);
-    let claim = open(&[&store], NEW, |_| 0).await.unwrap().claim;
+    let claim = open(&[&store], NEW, "uid", |_| 0).await.unwrap().claim;
     assert_eq!(fake.patches(), ["shop-checkpoints-00"], "the claim");
     store.save(&claim, 7, page()).await.unwrap();
     assert_eq!(fake.patches()[1..], ["shop-checkpoints-07"]);
@@ -63,7 +63,7 @@ async fn a_page_is_one_write_of_one_object() {
 async fn somebody_who_touches_the_objects_is_no_other_log() {
     let fake = empty();
     let store = store(&fake);
-    let claim = open(&[&store], NEW, |_| 0).await.unwrap().claim;
+    let claim = open(&[&store], NEW, "uid", |_| 0).await.unwrap().claim;
     for index in [0, 7] {
         store.save(&claim, index, page()).await.unwrap();
         let touch = |object: &mut Value| object["metadata"]["annotations"] = json!({"touched": "1"});
@@ -76,7 +76,7 @@ async fn somebody_who_touches_the_objects_is_no_other_log() {
 async fn objects_that_are_not_there_yet_are_waited_for() {
     let fake = empty();
     fake.remove_config_map("shop-checkpoints-03");
-    let refused = open(&[&store(&fake)], NEW, |_| 0).await.unwrap_err();
+    let refused = open(&[&store(&fake)], NEW, "uid", |_| 0).await.unwrap_err();
     assert!(
         matches!(&refused, StoreError::Unavailable(text) if text.contains("shop-checkpoints-03")),
         "{refused}"
@@ -91,7 +91,7 @@ async fn objects_that_are_not_there_yet_are_waited_for() {
 async fn what_another_namespace_of_the_same_name_left_behind_is_not_read() {
     let fake = empty();
     let foreign = ConfigMapStore::new(fake.server(), "team", "shop", "another");
-    let refused = open(&[&foreign], NEW, |_| 0).await.unwrap_err();
+    let refused = open(&[&foreign], NEW, "uid", |_| 0).await.unwrap_err();
     assert!(
         matches!(&refused, StoreError::Unavailable(text) if text.contains("left behind")),
         "{refused}"
@@ -103,16 +103,16 @@ async fn a_missing_role_and_a_server_that_is_busy_are_told_apart() {
     let fake = empty();
     let store = store(&fake);
     fake.fail_with(Some((403, "User \"x\" cannot get resource \"configmaps\"")));
-    let refused = open(&[&store], NEW, |_| 0).await.unwrap_err();
+    let refused = open(&[&store], NEW, "uid", |_| 0).await.unwrap_err();
     assert!(
         matches!(&refused, StoreError::Refused(text) if text.contains("cannot get resource")),
         "{refused}"
     );
     fake.fail_with(Some((503, "etcd has no leader")));
-    let away = open(&[&store], NEW, |_| 0).await.unwrap_err();
+    let away = open(&[&store], NEW, "uid", |_| 0).await.unwrap_err();
     assert!(matches!(away, StoreError::Unavailable(_)), "{away}");
     fake.fail_with(None);
-    open(&[&store], NEW, |_| 0).await.unwrap();
+    open(&[&store], NEW, "uid", |_| 0).await.unwrap();
 }
 
 #[tokio::test]
@@ -121,7 +121,10 @@ async fn a_claim_that_somebody_broke_stops_the_start_and_says_what_to_do() {
     fake.edit("shop-checkpoints-00", |object| {
         object["data"] = json!({"claim.json": "{\"incarnation\":"});
     });
-    let refused = open(&[&store(&fake)], NEW, |_| 0).await.unwrap_err().to_string();
+    let refused = open(&[&store(&fake)], NEW, "uid", |_| 0)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         refused.contains("claim.json of the ConfigMap shop-checkpoints-00"),
         "{refused}"
@@ -132,7 +135,7 @@ async fn a_claim_that_somebody_broke_stops_the_start_and_says_what_to_do() {
 async fn objects_that_the_operator_made_anew_are_claimed_again_by_the_log_that_goes_on() {
     let fake = empty();
     let before = store(&fake);
-    let claim = open(&[&before], NEW, |_| 0).await.unwrap().claim;
+    let claim = open(&[&before], NEW, "uid", |_| 0).await.unwrap().claim;
     before.save(&claim, 7, page()).await.unwrap();
     for index in 0..PAGES {
         fake.put_config_map(&checkpoints("shop", index), json!({NAMESPACE_UID_LABEL: UID}));
@@ -142,7 +145,7 @@ async fn objects_that_the_operator_made_anew_are_claimed_again_by_the_log_that_g
         id: claim.log,
         incarnation: 0,
     };
-    assert_eq!(open(&[&before], log, |_| 0).await.unwrap().claim, claim);
+    assert_eq!(open(&[&before], log, "uid", |_| 0).await.unwrap().claim, claim);
     before.save(&claim, 7, page()).await.unwrap();
 }
 
@@ -150,7 +153,7 @@ async fn objects_that_the_operator_made_anew_are_claimed_again_by_the_log_that_g
 async fn a_pod_with_an_empty_disk_finds_what_the_one_before_saved_and_the_one_before_is_stopped() {
     let fake = empty();
     let before = Arc::new(store(&fake));
-    let claim = open(&[&*before], NEW, |_| 0).await.unwrap().claim;
+    let claim = open(&[&*before], NEW, "uid", |_| 0).await.unwrap().claim;
     let entries: Arc<Mutex<Entries>> = Arc::default();
     let changes = watch::Sender::new(0);
     let (scope, registry) = (TaskScope::root(), Registry::default());
@@ -185,7 +188,7 @@ async fn a_pod_with_an_empty_disk_finds_what_the_one_before_saved_and_the_one_be
     let log = Log::New {
         id: Uuid::from_u128(2),
     };
-    let opened = open(&[&after], log, |_| 0).await.unwrap();
+    let opened = open(&[&after], log, "uid", |_| 0).await.unwrap();
     assert_eq!(opened.claim.incarnation, 1);
     assert_eq!(opened.restored.len(), 100);
     let oldest = |value: &Bytes| std::str::from_utf8(value).unwrap().parse::<u64>().unwrap();

@@ -90,7 +90,10 @@ async fn pages_are_saved_where_nothing_may_be_deleted() {
         });
         let mut store = opened(hoarder.clone());
         let id = Uuid::from_u128(1);
-        let claim = open(&[&store], Log::New { id }, |_| 0).await.unwrap().claim;
+        let claim = open(&[&store], Log::New { id }, "uid", |_| 0)
+            .await
+            .unwrap()
+            .claim;
         for number in 0_u8..40 {
             let page = Bytes::from(vec![number]);
             store.save(&claim, 7, page.clone()).await.unwrap();
