@@ -83,7 +83,10 @@ async fn a_log_that_goes_on_is_noted_in_the_usual_place_as_well() {
         id: uuid::Uuid::from_u128(1),
     };
     let elsewhere = checkpoint::Memory::default();
-    let claim = checkpoint::open(&[&elsewhere], log, "uid", |_| 0).await.unwrap().claim;
+    let claim = checkpoint::open(&[&elsewhere], log, "uid", |_| 0)
+        .await
+        .unwrap()
+        .claim;
     claim_usual(usual.clone(), claim.clone()).await;
     assert_eq!(usual.load().await.unwrap().claim, Some(claim));
 }
