@@ -298,7 +298,7 @@ pub(crate) struct Tail {
 /// Look at the dead letters that a topic collects, and send them back.
 ///
 /// TOPIC is the topic that subscriptions name in `deadLetter.topicRef`. Those of a subscription with
-/// `deadLetter.objectStore` are in that store; for seven days they are here, too: write TOPIC/SUBSCRIPTION.
+/// `deadLetter.objectStore` are in that store; those that still wait for it are here: write TOPIC/SUBSCRIPTION.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {
     /// List dead letters, oldest first.

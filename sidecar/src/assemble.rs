@@ -149,22 +149,11 @@ impl Parts {
         let copies = Copies::open(&settings, &first).map_err(|reason| refuse(&first, reason))?;
         let (uid, common) = (&namespace.uid, (&clock, &registry, scopes));
         let places = copies.places();
-        let Opened {
-            broker,
-            log,
-            table,
-            claim,
-        } = tokio::select! {
+        let Opened { broker, log, claim } = tokio::select! {
             opened = start_broker(&settings, &plan, uid, &places, common) => opened?,
             never = copies.follow(configurations.clone()) => match never {},
         };
-        let letters = Letters::new(
-            broker.clone(),
-            table,
-            clock.clone(),
-            scopes.copies.clone(),
-            &registry,
-        );
+        let letters = Letters::new(broker.clone(), clock.clone(), scopes.copies.clone(), &registry);
         let (standing, standings) = watch::channel(Standing::of(&claim));
         let fenced = copies.keep(&claim, broker.clone(), &scopes.copies, &registry);
         let watching = standing::watch_copy(copies.name(), fenced, standing.clone());

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use adapters::oidc::Discovery;
-use auth::{Authorizer, EveryRight, Issuer, Issuers, Reviewer};
+use auth::{Authorizer, Issuer, Issuers, Nobody, Reviewer};
 use runtime::TaskScope;
 use tokio::sync::{Notify, watch};
 
@@ -21,12 +21,12 @@ pub struct Identity {
 }
 
 impl Default for Identity {
-    /// No issuer: no bearer token but those of the document's issuers is believed, and nobody restricts them.
+    /// No issuer but those of the document, and nobody who says what their subjects may do: no bearer token opens anything.
     fn default() -> Self {
         Self {
             issuer: watch::channel(None).1,
             wants_keys: Arc::default(),
-            reviewer: Arc::new(EveryRight),
+            reviewer: Arc::new(Nobody),
         }
     }
 }

@@ -1,16 +1,15 @@
 //! Dead letters of event subscriptions, on their way to an object store.
 //!
 //! Such a subscription has a topic of its own for its dead letters, which no document can declare: an event dies in one
-//! durable move, as everywhere. A task per subscription writes what it finds there in batches to the store and then notes
-//! on the disk how far it has come. Whatever happens in between, a letter is written at least once: a crash after the
-//! write and before the note writes it again.
+//! durable move, as everywhere. A task per subscription writes what it finds there in batches to the store and then removes
+//! it here. Whatever happens in between, a letter is written at least once: a crash after the write and before the removal
+//! writes it again.
 //!
-//! The topic keeps letters for [`RETENTION`], whether they are written or not: that long they can still be listed and
-//! redriven, and that long the store may be away. When a subscription goes, or its dead letters go elsewhere, its task
-//! writes what waits and ends.
+//! While a letter waits it can be listed and redriven; that long, and no longer, it takes room in the log. It waits for at
+//! most [`RETENTION`], so the store may be away for that time. When a subscription goes, or its dead letters go elsewhere,
+//! its task writes what waits and ends.
 
 mod batch;
-mod cursors;
 mod destination;
 mod metrics;
 mod upload;
@@ -23,15 +22,13 @@ use broker::{Broker, TopicConfig};
 use model::Uid;
 use runtime::metrics::Registry;
 use runtime::{Clock, TaskScope};
-use storage::Table;
 use tokio::sync::Semaphore;
 
-use cursors::Cursors;
 pub(crate) use destination::{Destination, topic_uid};
 use metrics::Metrics;
 use upload::{Pace, Task, Upload};
 
-/// How long letters stay in the log.
+/// How long letters wait in the log at most.
 pub(crate) const RETENTION: Duration = Duration::from_hours(7 * 24);
 
 /// Batches that are in memory at the same time, each of a few MiB.
@@ -51,7 +48,6 @@ pub(crate) struct Letters {
 struct Common {
     broker: Broker,
     clock: Clock,
-    cursors: Arc<Cursors>,
     turns: Arc<Semaphore>,
     metrics: Metrics,
     pace: Pace,
@@ -60,17 +56,10 @@ struct Common {
 
 impl Letters {
     /// Nothing is written before [`Letters::follow`]. Tasks run in `scope`.
-    pub(crate) fn new(
-        broker: Broker,
-        table: Arc<dyn Table>,
-        clock: Clock,
-        scope: TaskScope,
-        registry: &Registry,
-    ) -> Self {
+    pub(crate) fn new(broker: Broker, clock: Clock, scope: TaskScope, registry: &Registry) -> Self {
         let common = Common {
             broker,
             clock,
-            cursors: Arc::new(Cursors::read(table)),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             metrics: Metrics::register(registry),
             pace: Pace::default(),
@@ -91,26 +80,6 @@ impl Letters {
             .map(|destination| (destination.subscription, destination.topic()));
         let topics: BTreeMap<Uid, TopicConfig> = leaving.chain(wanted).collect();
         topics.into_values().collect()
-    }
-
-    /// To be called before topics are configured: one that is not there begins anew, whatever was noted of an earlier one.
-    ///
-    /// # Errors
-    /// The broker or the disk does not answer now.
-    pub(crate) async fn prepare(&self) -> Result<(), broker::Error> {
-        let mut noted = self.common.cursors.subscriptions();
-        noted.retain(|subscription| !self.uploads.contains_key(subscription));
-        if noted.is_empty() {
-            return Ok(());
-        }
-        let streams = self.common.broker.streams().await?;
-        let there: HashSet<Uid> = streams.iter().map(|stream| stream.uid).collect();
-        noted.retain(|subscription| !there.contains(&topic_uid(*subscription)));
-        let forgotten = self.common.cursors.forget(&noted).await;
-        forgotten.map_err(|error| {
-            tracing::error!(%error, "note how far dead letters are stored");
-            broker::Error::Unavailable
-        })
     }
 
     /// From now on the letters of `wanted` are written to where it says. To be called after their topics were configured.

@@ -20,7 +20,6 @@ use crate::stop::Scopes;
 pub(crate) struct Opened {
     pub(crate) broker: Broker,
     pub(crate) log: Arc<EmbeddedLog>,
-    pub(crate) table: Arc<dyn Table>,
     /// What the copy outside of the disk is written under.
     pub(crate) claim: Claim,
 }
@@ -56,12 +55,7 @@ pub(crate) async fn start_broker(
     let start = move || Broker::start(for_broker, for_table, replay, clock, &scope, &registry, origin);
     let broker = on_a_thread(move || start().map_err(Error::Broker)).await?;
     let claim = birth.complete(table.as_ref(), &broker).await?;
-    Ok(Opened {
-        broker,
-        log,
-        table,
-        claim,
-    })
+    Ok(Opened { broker, log, claim })
 }
 
 async fn on_a_thread<T: Send + 'static>(

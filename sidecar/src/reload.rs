@@ -75,7 +75,6 @@ impl Reloader {
     /// # Errors
     /// What the broker says; `Invalid` will not change by trying again.
     pub(crate) async fn begin(&self) -> Result<(), broker::Error> {
-        self.letters.prepare().await?;
         let (mut topics, hubs) = self.served(&self.entities);
         topics.push(probe::topic());
         self.broker.configure(topics, hubs, self.deletion).await
@@ -173,7 +172,6 @@ impl Reloader {
         let credentials = credentials.map_err(Refusal::Final)?;
         if plan.entities != self.entities || plan.deletion != self.deletion {
             let wanted = &plan.entities.letters;
-            self.letters.prepare().await.map_err(refusal)?;
             let (topics, hubs) = self.served(&plan.entities);
             self.broker
                 .configure(topics, hubs, plan.deletion)

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use adapters::object_store::PutError;
 use auth::Permit;
-use broker::DeadLetter;
+use broker::{DeadLetter, DeadLetters};
 use model::SequenceNumber;
 use parking_lot::Mutex;
-use storage::TableError;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -120,15 +119,13 @@ struct Attempt {
     last: SequenceNumber,
 }
 
-/// Why a batch is not written, or not noted.
+/// Why a batch is not written, or not removed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("{0}")]
     Store(#[from] PutError),
-    #[error("read them: {0}")]
+    #[error("read or remove them here: {0}")]
     Broker(#[from] broker::Error),
-    #[error("note how far they are stored: {0}")]
-    Table(#[from] TableError),
 }
 
 /// What a look found.
@@ -154,11 +151,11 @@ impl Task {
         let shared = self.upload.0.clone();
         let first = self.upload.destination();
         tracing::info!(
-            "dead letters of {} go to {}; for {} days they lie in the topic {}, too",
+            "dead letters of {} go to {}; they wait in the topic {} for at most {} days",
             first.sender.join("/"),
             first.store.name(),
-            days(RETENTION),
-            first.topic_name()
+            first.topic_name(),
+            days(RETENTION)
         );
         drop(first);
         loop {
@@ -189,16 +186,20 @@ impl Task {
     /// # Cancel safety
     /// What was written may be written again.
     async fn look(&mut self, destination: &Destination) -> Result<Found, Failure> {
-        if self.waiting(destination, 1).await?.is_empty() {
+        let waiting = match self.queue(destination) {
+            Some(queue) if !list(&queue, 1).await?.is_empty() => Some(queue),
+            _ => None,
+        };
+        let Some(queue) = waiting else {
             self.attempt = None;
             self.common.metrics.waiting.end(destination.subscription);
             return Ok(Found::Nothing);
-        }
+        };
         self.common.metrics.waiting.begin(destination.subscription);
         let turns = self.common.turns.clone();
         // It is never closed.
         let _turn = turns.acquire().await;
-        let mut letters = self.waiting(destination, batch::LETTERS_MAX).await?;
+        let mut letters = list(&queue, batch::LETTERS_MAX).await?;
         if let Some(attempt) = &self.attempt {
             letters.retain(|letter| letter.sequence <= attempt.last);
         }
@@ -213,25 +214,17 @@ impl Task {
         });
         let content = batch::content(letters.iter().map(|letter| &letter.event));
         destination.store.put(&attempt.path, content).await?;
-        let cursors = &self.common.cursors;
-        cursors.advance(destination.subscription, attempt.last).await?;
+        let written: Vec<SequenceNumber> = letters.iter().map(|letter| letter.sequence).collect();
+        let count = written.len();
+        queue.remove(&Permit::internal(), written).await?;
         self.attempt = None;
         self.common.metrics.waiting.end(destination.subscription);
-        Ok(Found::Letters(letters.len()))
+        Ok(Found::Letters(count))
     }
 
-    /// The oldest letters that are not known to be written.
-    async fn waiting(&self, destination: &Destination, limit: usize) -> Result<Vec<DeadLetter>, Failure> {
-        let subscription = destination.subscription;
-        let Some(queue) = self.common.broker.dead_letters(&destination.topic_name()) else {
-            return Ok(Vec::new());
-        };
-        let after = self.common.cursors.get(subscription);
-        match queue.list(&Permit::internal(), limit, after).await {
-            // There never was one.
-            Err(broker::Error::NotFound) => Ok(Vec::new()),
-            letters => Ok(letters?),
-        }
+    /// Where the letters wait. None while there is no such topic.
+    fn queue(&self, destination: &Destination) -> Option<DeadLetters> {
+        self.common.broker.dead_letters(&destination.topic_name())
     }
 
     fn on_stored(&mut self, destination: &Destination, count: usize) {
@@ -263,6 +256,15 @@ impl Task {
         let pause = self.common.pace.retry * 2u32.pow(self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
         pause.min(self.common.pace.retry_max)
+    }
+}
+
+/// The oldest letters.
+async fn list(queue: &DeadLetters, limit: usize) -> Result<Vec<DeadLetter>, broker::Error> {
+    match queue.list(&Permit::internal(), limit, None).await {
+        // There never was one.
+        Err(broker::Error::NotFound) => Ok(Vec::new()),
+        letters => letters,
     }
 }
 

@@ -70,7 +70,7 @@ async fn reloader(folder: &TempDir, scope: &TaskScope) -> Reloader {
     let brokers = scope.child("broker");
     let broker = Broker::start(
         log.clone(),
-        table.clone(),
+        table,
         replay,
         clock.clone(),
         &brokers,
@@ -81,7 +81,7 @@ async fn reloader(folder: &TempDir, scope: &TaskScope) -> Reloader {
     assert!(brokers.shutdown(Duration::from_secs(10)).await.is_empty());
     let first = Report::on(&configuration(1, Vec::new()), Vec::new());
     Reloader {
-        letters: Letters::new(broker.clone(), table, clock, scope.child("copies"), &registry),
+        letters: Letters::new(broker.clone(), clock, scope.child("copies"), &registry),
         broker,
         copies: Copies::Usual(Arc::new(checkpoint::Memory::default())),
         authorizer: Authorizer::new(&Keys::default()),

@@ -14,8 +14,7 @@ use crate::bounded::Bounded;
 use crate::{Error, Subject};
 use decision::{Came, Decision};
 pub use question::{Object, Question, Verb};
-pub(crate) use reviewer::Nobody;
-pub use reviewer::{EveryRight, ReviewError, Reviewer};
+pub use reviewer::{EveryRight, Nobody, ReviewError, Reviewer};
 
 /// So many decisions are remembered; beyond them the oldest are forgotten, and asked for again when they are needed.
 const DECISIONS_MAX: usize = 10_000;

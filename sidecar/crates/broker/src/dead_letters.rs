@@ -13,7 +13,7 @@ use crate::topics::engine::{Redriven, without_attributes};
 use crate::topics::event_record::{self, Header};
 
 /// The queue `$dead-letters` of a topic: what subscriptions that name it as their destination could not deliver. Letters
-/// go when they are redriven, or with the topic's retention.
+/// go when they are redriven or removed, or with the topic's retention.
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
     shared: Arc<Shared>,
@@ -137,6 +137,25 @@ impl DeadLetters {
             rest = later;
         }
         Ok(results)
+    }
+
+    /// Removes those of these dead letters that are there, for good. All or none; durable when it returns.
+    ///
+    /// # Errors
+    /// NotFound when the topic is gone; Unavailable when the disk refuses.
+    pub async fn remove(
+        &self,
+        _permit: &Permit<Manage>,
+        sequences: Vec<SequenceNumber>,
+    ) -> Result<(), Error> {
+        let topic = self.topic;
+        self.shared
+            .ask(|reply| Command::Remove {
+                topic,
+                sequences,
+                reply,
+            })
+            .await
     }
 
     async fn redrive_letters(

@@ -37,8 +37,9 @@ impl Reviewer for EveryRight {
     }
 }
 
-/// Has no answers: what an authorizer asks until it is given somebody who has.
-pub(crate) struct Nobody;
+/// Has no answers: what an authorizer asks until it is given somebody who has. No bearer token opens anything then.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
 
 impl Reviewer for Nobody {
     fn review<'a>(&'a self, _: &'a Subject, _: &'a Question) -> BoxFuture<'a, Result<bool, ReviewError>> {

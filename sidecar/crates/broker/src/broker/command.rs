@@ -68,6 +68,12 @@ pub(crate) enum Command {
         letters: Vec<Redriven>,
         reply: Reply<Vec<Result<(), RedriveError>>>,
     },
+    /// Dead letters of `topic`.
+    Remove {
+        topic: Uid,
+        sequences: Vec<SequenceNumber>,
+        reply: Reply<()>,
+    },
     Streams {
         reply: Reply<Vec<StreamInfo>>,
     },

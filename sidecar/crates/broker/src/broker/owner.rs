@@ -151,6 +151,16 @@ impl Owner {
                 let redriven = queue.map(|_| self.redrive(topic, source, letters, now));
                 let _ = reply.send(redriven);
             }
+            Command::Remove {
+                topic,
+                sequences,
+                reply,
+            } => {
+                let bytes = Engine::settlement_bytes(sequences.len());
+                self.answer(reply, Class::Settle, topic, bytes, |engine| {
+                    engine.remove_dead_letters(topic, &sequences, now)
+                });
+            }
             Command::Streams { reply } => {
                 let _ = reply.send(Ok((self.streams(), None)));
             }

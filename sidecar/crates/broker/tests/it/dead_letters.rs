@@ -111,6 +111,31 @@ async fn a_letter_that_is_named_twice_is_redriven_once_and_told_so() {
 }
 
 #[tokio::test]
+async fn letters_that_are_removed_stay_away_and_the_others_stay() {
+    let fixture = Fixture::new().await;
+    for id in 1..=3 {
+        fixture.publish(id).await;
+    }
+    assert_eq!(reject_all(&fixture.broker).await, 3);
+    fixture.log_settled().await;
+    let list = async |fixture: &Fixture| {
+        let letters = fixture.broker.dead_letters("dead").expect("it is declared");
+        let listed = letters.list(&Permit::internal(), 10, None).await.unwrap();
+        let sequences: Vec<_> = listed.iter().map(|letter| letter.sequence).collect();
+        (letters, sequences)
+    };
+    let (letters, listed) = list(&fixture).await;
+    let gone = vec![listed[2], model::SequenceNumber::new(999), listed[0], listed[0]];
+    letters.remove(&Permit::internal(), gone).await.unwrap();
+    assert_eq!(list(&fixture).await.1, [listed[1]]);
+    let fixture = fixture.restart(false).await;
+    let (letters, rest) = list(&fixture).await;
+    assert_eq!(rest, [listed[1]]);
+    let redriven = letters.redrive(&Permit::internal(), Redrive::All).await.unwrap();
+    assert_eq!(redriven, [(listed[1], Ok(()))]);
+}
+
+#[tokio::test]
 async fn a_tail_shows_the_dead_letters_of_its_topic_and_what_is_redriven_to_it() {
     let fixture = Fixture::new().await;
     let dead = fixture.broker.topic("dead").expect("it is declared");

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use model::cloud_event::Value;
-use model::{Event, Timestamp, Uid, json};
+use model::{Event, SequenceNumber, Timestamp, Uid, json};
 
 use storage::Class;
 
@@ -216,6 +216,36 @@ impl Engine {
         }
         for (topic, subscription) in [(source, destination), (topic, queue)] {
             self.touched(Place { topic, subscription });
+        }
+        Ok(())
+    }
+
+    /// Settles those of these dead letters that are there.
+    ///
+    /// Room: [`Engine::settlement_bytes`] of their count.
+    pub(crate) fn remove_dead_letters(
+        &mut self,
+        topic: Uid,
+        sequences: &[SequenceNumber],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let queue = self.dead_letters(topic)?;
+        let Self { streams, effects, .. } = self;
+        let stream = streams.get_mut(&topic).ok_or(Error::NotFound)?;
+        let letters = stream.subscription_mut(queue).ok_or(Error::NotFound)?;
+        let mut numbers: Vec<u64> = sequences.iter().copied().map(SequenceNumber::get).collect();
+        numbers.sort_unstable();
+        let removed: Runs = numbers
+            .into_iter()
+            .filter(|number| letters.remove(*number))
+            .collect();
+        letters.in_flight.compact();
+        if !removed.is_empty() {
+            stream.settled(queue, removed, now, effects);
+            self.touched(Place {
+                topic,
+                subscription: queue,
+            });
         }
         Ok(())
     }

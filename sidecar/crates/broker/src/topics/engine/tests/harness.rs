@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::{Event, Timestamp, Uid};
+use model::{Event, SequenceNumber, Timestamp, Uid};
 
 use crate::configuration::*;
 use crate::topics::effects::{Answer, Delivered, Entry, Place, ReceiverId};
@@ -339,6 +339,13 @@ impl Harness {
         let result = self.engine.redrive(DEAD, ORDERS, &letter, self.now);
         self.run(Engine::redrive_bytes(&letter));
         result
+    }
+
+    pub(super) fn remove_letters(&mut self, sequences: &[u64]) {
+        let sequences: Vec<SequenceNumber> = sequences.iter().copied().map(SequenceNumber::new).collect();
+        let removed = self.engine.remove_dead_letters(DEAD, &sequences, self.now);
+        assert_eq!(removed, Ok(()));
+        self.run(Engine::settlement_bytes(sequences.len()));
     }
 
     pub(super) fn take_snapshot(&mut self) {

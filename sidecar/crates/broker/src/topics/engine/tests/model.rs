@@ -143,6 +143,8 @@ enum Step {
     /// It leaves, or returns.
     Toggle(usize),
     Redrive(prop::sample::Index),
+    /// Of two dead letters, and of one that is not there.
+    Remove([prop::sample::Index; 2]),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -165,6 +167,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Restart),
         1 => (0..2_usize).prop_map(Step::Toggle),
         1 => any::<prop::sample::Index>().prop_map(Step::Redrive),
+        1 => any::<[prop::sample::Index; 2]>().prop_map(Step::Remove),
     ]
 }
 
@@ -230,6 +233,7 @@ impl Pair {
             Step::Restart => self.real.restart(),
             Step::Toggle(subscription) => self.toggle(*subscription),
             Step::Redrive(nth) => self.redrive(nth),
+            Step::Remove(which) => self.remove(which),
         }
         self.model.time_passes(self.real.now);
         self.compare();
@@ -322,6 +326,25 @@ impl Pair {
             });
             // The event has another number now, so that its old deliveries name nothing.
             self.delivered.retain(|(_, _, delivered)| *delivered != id);
+        }
+    }
+
+    fn remove(&mut self, which: &[prop::sample::Index; 2]) {
+        let letters = self.real.letters();
+        if letters.is_empty() {
+            return;
+        }
+        let mut gone = which.map(|nth| nth.index(letters.len())).to_vec();
+        let sequences = gone.iter().map(|at| letters[*at].0);
+        self.real
+            .remove_letters(&sequences.chain([u64::MAX]).collect::<Vec<_>>());
+        gone.sort_unstable();
+        gone.dedup();
+        for at in gone {
+            let (_, id, reason) = &letters[at];
+            let same = |(other, its): &(u64, &str)| other == id && its == reason;
+            let letter = self.model.letters.iter().position(same);
+            self.model.letters.remove(letter.unwrap());
         }
     }
 
