@@ -21,7 +21,7 @@ use super::data_folder::DataFolder;
 use super::departed;
 use super::identity;
 use super::issuer::LocalIssuer;
-use super::letters;
+use super::object_stores;
 use super::planning::{self, Planned, PlannedNamespace};
 use super::ports;
 use super::running::{Place, Running};
@@ -330,8 +330,10 @@ impl Local {
             &wanted,
             &self.clock,
         )?;
+        let variables = environment::variables();
         Ok(config::Secrets {
-            dead_letter_stores: letters::options(document, &environment::variables()),
+            object_store: object_stores::of_checkpoints(settings, &variables),
+            dead_letter_stores: object_stores::of_dead_letters(document, &variables),
             ..secrets
         })
     }

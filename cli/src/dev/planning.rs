@@ -178,7 +178,7 @@ fn cluster_only(spec: &NamespaceSpec) -> Vec<&'static str> {
         ),
         ("identity", spec.identity.is_some()),
         (
-            "checkpoint.objectStore.credentialsSecretRef",
+            "checkpoint.objectStore.credentialsSecretRef (the environment says it here)",
             store.is_some_and(|store| store.credentials_secret_ref.is_some()),
         ),
         ("service", spec.service.is_some()),

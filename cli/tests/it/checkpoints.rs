@@ -1,8 +1,11 @@
-//! `weft checkpoint`, on blobs as SDKs write them.
+//! `weft checkpoint`, on blobs as SDKs write them; and the credentials for the copy of positions.
+
+use std::io::Read as _;
+use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use crate::home::{Dev, Home, Said, assert_golden, help};
+use crate::home::{Dev, Home, Said, assert_golden, help, namespace};
 
 /// What an SDK's checkpoint store writes.
 fn put(home: &Home, container: &str, name: &str, metadata: &[(&str, &str)]) {
@@ -243,6 +246,35 @@ fn for_programs_what_was_done_comes_after_what_would_be() {
         (&lines[1]["before"], &lines[1]["sequenceNumber"]),
         (&json!(0), &json!(3))
     );
+}
+
+/// With a store that reads the first request and says nothing.
+#[test]
+fn the_environment_says_what_the_store_for_the_copy_is_opened_with() {
+    let home = Home::with(&[]);
+    let store = "checkpoint: {objectStore: {url: 's3://bucket/copies', credentialsSecretRef: {name: store}}}";
+    let shop = namespace("shop").replace("spec: {", &format!("spec: {{{store}, "));
+    home.write("all.yaml", &shop);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let variables = [
+        ("AWS_ENDPOINT", endpoint.as_str()),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_REGION", "eu-west-3"),
+        ("AWS_ACCESS_KEY_ID", "of-the-developer"),
+        ("AWS_SECRET_ACCESS_KEY", "hush"),
+    ];
+    let dev = home.spawn_with(&[], &variables);
+    dev.wait_for_stderr("checkpoint.objectStore.credentialsSecretRef (the environment says it here)");
+    let (mut request, mut buffer) = (String::new(), [0; 1024]);
+    let mut connection = listener.accept().unwrap().0;
+    while !request.contains("\r\n\r\n") {
+        let read = connection.read(&mut buffer).unwrap();
+        request.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+    }
+    assert!(request.contains("bucket"), "{request}");
+    assert!(request.contains("Credential=of-the-developer/"), "{request}");
+    assert!(!dev.stderr().contains("hush"), "{}", dev.stderr());
 }
 
 #[test]

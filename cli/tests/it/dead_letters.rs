@@ -166,8 +166,30 @@ fn a_dead_letter_becomes_a_file_where_the_subscription_says() {
     assert_eq!((&event["subject"], &event["type"]), (&json!("s"), &json!("t")));
     assert!(!event.contains_key("deadletterreason"), "{text}");
     assert!(text.contains("1.10"), "a number keeps its digits: {text}");
+    eventually(
+        || home.json(&["dead-letters", "list", "orders/Billing"]).is_empty(),
+        || dev.stderr(),
+    );
+}
 
-    // It can be given back as well.
+#[test]
+fn a_dead_letter_that_waits_for_its_store_can_be_given_back() {
+    let home = Home::with(&[]);
+    let occupied = home.path().join("occupied");
+    fs::write(&occupied, "no folder").unwrap();
+    let dead_letter = format!("{{objectStore: {{url: 'file://{}'}}}}", occupied.display());
+    let picky = subscription("billing", "orders")
+        .replace("queue: {}", &format!("queue: {{}}, deadLetter: {dead_letter}"));
+    let all = [namespace("shop"), topic("orders", "shop"), picky].join("---\n");
+    home.write("all.yaml", &all);
+    let dev = home.start();
+    home.ok(&["publish", "orders", "--type", "t", "--data", "{}"]);
+    let received = home.json(&["receive", "orders", "billing"]);
+    reject(
+        &home,
+        received[0]["brokerProperties"]["lockToken"].as_str().unwrap(),
+    );
+    dev.wait_for_stderr("cannot store dead letters of shop/orders/billing");
     assert_eq!(home.json(&["dead-letters", "list", "orders/Billing"]).len(), 1);
     let redriven = home.ok(&["dead-letters", "redrive", "orders/billing", "--all"]);
     assert!(

@@ -148,6 +148,11 @@ impl Home {
     }
 
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Dev {
+        self.spawn_with(arguments, &[])
+    }
+
+    /// The same with these environment variables.
+    pub(crate) fn spawn_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Dev {
         static RUN: AtomicU16 = AtomicU16::new(0);
         let run = RUN.fetch_add(1, Ordering::Relaxed);
         let (stdout, stderr) = (
@@ -158,6 +163,7 @@ impl Home {
         let mut command = self.command(&["dev", "manifests", "--port-base", &base]);
         command.args(arguments).stdin(Stdio::null());
         command
+            .envs(variables.iter().copied())
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap());
         Dev {
