@@ -28,7 +28,7 @@ mod tools;
 
 pub(crate) use self::client::{interpreter, parts, words};
 pub use self::{
-    client::{Client, Door, example, examples, passwordless_example, quickstart},
+    client::{Client, Door, example, examples, keda, passwordless_example, quickstart},
     compatibility::{Outcome, Report},
     connection_string::ConnectionString,
     line::{Event, Failure, HubProperties, LastEnqueued, Line, Lines, PartitionProperties, Value},

@@ -420,6 +420,18 @@ pub fn example(weft: &Weft, sdk: Sdk, program: &str, variables: &[(&str, &str)])
     Ok(command)
 }
 
+/// What KEDA's scaler knows of a consumer group with checkpoints in this container: a line of JSON for each partition.
+///
+/// # Errors
+/// When the program cannot be built.
+pub fn keda(weft: &Weft, hub: &str, container: &str, group: &str) -> anyhow::Result<Command> {
+    let mut command = weft.exec();
+    command.arg(tools::keda()?).arg(group);
+    command.envs([("EVENT_HUB_NAME", hub), ("BLOB_CONTAINER_NAME", container)]);
+    tidy(&mut command);
+    Ok(command)
+}
+
 /// The folder of the programs without a password.
 pub fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/passwordless")

@@ -133,14 +133,22 @@ pub(super) fn javascript() -> anyhow::Result<tempfile::TempPath> {
 
 /// The program, built.
 pub(super) fn go() -> anyhow::Result<PathBuf> {
-    let sources = source_folder("go");
-    let files = files_of(&sources)?;
-    let folder = prepare("go-eventhubs", &by_reference(&files), |folder| {
+    go_program("go-eventhubs", &source_folder("go"))
+}
+
+/// What asks KEDA's scaler, built. KEDA and all that it needs take minutes at first.
+pub(super) fn keda() -> anyhow::Result<PathBuf> {
+    go_program("go-keda", &clients_folder().join("go/keda"))
+}
+
+fn go_program(name: &str, sources: &Path) -> anyhow::Result<PathBuf> {
+    let files = files_of(sources)?;
+    let folder = prepare(name, &by_reference(&files), |folder| {
         let mut build = Command::new("go");
         build
             .args(["build", "-mod=readonly", "-trimpath", "-o"])
             .arg(folder.join("client"));
-        run(build.arg(".").current_dir(&sources), "go")
+        run(build.arg(".").current_dir(sources), "go")
     })?;
     Ok(folder.join("client"))
 }

@@ -5,6 +5,7 @@ pub(crate) mod cluster;
 mod empty;
 mod eventhubs;
 mod filters;
+mod keda;
 mod log;
 mod memory;
 mod passwordless;
@@ -29,6 +30,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static (&'static str, Cell)> {
 const PASSWORDLESS: &[(&str, Cell)] = &[
     ("checkpoints", checkpoints::run),
     ("passwordless-start", passwordless::run),
+    ("keda", keda::run),
 ];
 
 const EVENT_GRID: &[(&str, Cell)] = &[
