@@ -161,7 +161,14 @@ impl Parts {
         let following = standing::follow(broker.clone(), standing, scopes.reload.clone());
         scopes.reload.spawn("lag of consumers", following);
         let wanted = first.document.head.settings.issuers.clone();
-        let issuers = identity::follow(settings.identity, authorizer.clone(), wanted, &scopes.reload);
+        let folder = settings.data_dir;
+        let issuers = identity::follow(
+            settings.identity,
+            authorizer.clone(),
+            wanted,
+            folder,
+            &scopes.reload,
+        );
         let door = Door::new(
             broker.clone(),
             authorizer.clone(),

@@ -6,6 +6,8 @@
 //! - [`oidc`]: issuers of bearer tokens outside of the cluster.
 
 #[cfg(any(feature = "kubernetes", feature = "oidc"))]
+mod files;
+#[cfg(any(feature = "kubernetes", feature = "oidc"))]
 mod issuer_keys;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;

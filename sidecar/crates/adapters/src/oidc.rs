@@ -2,17 +2,21 @@
 
 mod client;
 mod found;
+mod keeper;
+mod kept;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Issuer, JwkSet};
+use auth::{Issuers, JwkSet};
 use runtime::TaskScope;
 use tokio::sync::{Notify, watch};
 
 use crate::issuer_keys::Pace;
 use client::Client;
 use found::Found;
+use keeper::Keeper;
 
 /// Tasks that only wait end at once when they are told to.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -20,23 +24,30 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Follows the keys of outside issuers: `{url}/.well-known/openid-configuration` says where they are.
 ///
 /// Everything is fetched over HTTPS, without following redirects, within ten seconds and 1 MiB; through the
-/// proxy that the environment names. A key that is known stays known while its issuer does not answer.
+/// proxy that the environment names. A key that is known stays known while its issuer does not answer, also
+/// after a restart: the last good ones are kept on the volume.
 #[derive(Debug)]
 pub struct Discovery;
 
 impl Discovery {
-    /// Follows the issuers in `wanted`, whenever that changes the new ones, in tasks of `scope`. Each is
-    /// asked every five minutes, and soon after `wants_keys` is notified (a token has an unknown key).
+    /// Reads what is kept in `folder` and follows the issuers in `wanted`, whenever that changes the new ones,
+    /// in tasks of `scope`. Each is asked every five minutes, and soon after `wants_keys` is notified (a token
+    /// has an unknown key).
     ///
-    /// What is given out holds the issuers that are wanted and whose keys are known. One that is not wanted
-    /// any more is gone from it at once.
+    /// What is given out holds the issuers that are wanted: with their keys, or as awaited until these are
+    /// known. One that is not wanted any more is gone from it at once.
     pub fn start(
         wanted: watch::Receiver<Vec<config::Issuer>>,
+        folder: PathBuf,
         wants_keys: Arc<Notify>,
         scope: &TaskScope,
-    ) -> watch::Receiver<Vec<Issuer>> {
-        let found = Arc::new(Found::default());
+    ) -> watch::Receiver<Issuers> {
+        let kept = kept::load(&folder);
+        let found = Arc::new(Found::new(kept.clone()));
+        found.want(&wanted.borrow());
         let issuers = found.issuers();
+        let keeper = Keeper::new(folder, found.clone(), kept);
+        scope.spawn("oidc keys", keeper.run(scope.clone()));
         scope.spawn("oidc discovery", run(wanted, found, wants_keys, scope.clone()));
         issuers
     }
@@ -50,7 +61,7 @@ async fn run(
 ) {
     loop {
         let issuers = wanted.borrow_and_update().clone();
-        found.retain(&issuers);
+        found.want(&issuers);
         let followers = scope.child("oidc issuers");
         for issuer in issuers {
             let follower = Follower {

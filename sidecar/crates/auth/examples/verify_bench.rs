@@ -98,7 +98,7 @@ fn token(algorithm: Algorithm, key: &EncodingKey, id: usize) -> String {
 
 fn issuers(mut published: Jwk) -> Issuers {
     published.common.key_id = Some("one".into());
-    Issuers(vec![Issuer {
+    Issuers::from(vec![Issuer {
         url: "https://kubernetes.default.svc.cluster.local".into(),
         audiences: vec!["weft".into()],
         keys: JwkSet {

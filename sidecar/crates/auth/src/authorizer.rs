@@ -63,7 +63,8 @@ impl Authorizer {
     }
 
     /// Told whenever a token of a trusted issuer is signed with a key that is not among that issuer's, who may have
-    /// changed them. Anybody can cause that, so the listener limits how often it fetches keys.
+    /// changed them, or that issuer's keys are not known yet. Anybody can cause that, so the listener limits how often it
+    /// fetches keys.
     pub fn wants_keys(&self) -> Arc<Notify> {
         self.verifier.wants_keys()
     }
@@ -172,40 +173,19 @@ impl Authorizer {
         now: Timestamp,
     ) -> Result<Grant, Error> {
         let verified = self.verify(token, now)?;
-        self.grant_reviewed(verified, resource, now).await
+        let objects = self.objects(resource)?;
+        let answers = self.reviews.ask_all(&verified.subject, &objects, now).await;
+        answers.must_allow_something(&verified.subject, &objects)?;
+        Ok(Grant::of_subject(verified, resource, objects, answers))
     }
 
     /// Who shows this bearer token, and until when. Says nothing about what it may do.
     ///
     /// # Errors
     /// `NoIssuer`, `BearerMalformed`, `AlgorithmRefused`, `UnknownIssuer`, `BearerBadSignature`, `WrongAudience`,
-    /// `BearerExpired`, `BearerNotYetValid`.
+    /// `BearerExpired`, `BearerNotYetValid`; `Unavailable` while the keys of its issuer are not known.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Error> {
         self.verifier.verify(token, now)
-    }
-
-    /// A grant's rights as they are now.
-    pub(crate) async fn review_again(
-        &self,
-        verified: Verified,
-        resource: &Resource<'_>,
-        now: Timestamp,
-    ) -> Result<Grant, Error> {
-        verified.must_be_alive(now)?;
-        self.verifier.must_trust(&verified.issuer)?;
-        self.grant_reviewed(verified, resource, now).await
-    }
-
-    async fn grant_reviewed(
-        &self,
-        verified: Verified,
-        resource: &Resource<'_>,
-        now: Timestamp,
-    ) -> Result<Grant, Error> {
-        let objects = self.objects(resource)?;
-        let answers = self.reviews.ask_all(&verified.subject, &objects, now).await;
-        answers.must_allow_something(&verified.subject, &objects)?;
-        Ok(Grant::of_subject(verified, resource, objects, answers))
     }
 
     async fn check(

@@ -11,6 +11,7 @@ mod keys;
 mod mapping;
 mod trust;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +36,30 @@ pub struct Verified {
     pub subject: Arc<Subject>,
     /// Its `exp`. Doors accept it for a minute more, because clocks differ.
     pub expires: Timestamp,
-    /// Its `iss`.
-    pub(crate) issuer: Arc<str>,
+    /// What was shown, for whoever verifies it again.
+    pub(crate) token: Bearer,
+}
+
+/// The text of a token that was good. While it is remembered, all who show it share one.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Bearer(Arc<str>);
+
+impl Bearer {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Bearer {
+    fn from(token: &str) -> Self {
+        Self(token.into())
+    }
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearer(***)")
+    }
 }
 
 impl Verified {
@@ -69,14 +92,9 @@ impl Verifier {
         self.trust.store(Arc::new(Trust::new(issuers)));
     }
 
-    /// Told whenever a token of a trusted issuer names a key that is not known.
+    /// Told whenever a token of a trusted issuer names a key that is not known, or its issuer's keys are not known yet.
     pub(crate) fn wants_keys(&self) -> Arc<Notify> {
         Arc::clone(&self.wants_keys)
-    }
-
-    /// Whether tokens of that issuer are good at all.
-    pub(crate) fn must_trust(&self, issuer: &str) -> Result<(), Error> {
-        self.trust.load().find(issuer).map(|_| ())
     }
 
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Error> {

@@ -51,8 +51,8 @@ pub enum Error {
     LocalAuthDisabled,
 
     #[error(
-        "no bearer token is accepted here, because the keys of no issuer are known (yet): look at the Namespace's \
-         conditions, or use an access key"
+        "no bearer token is accepted here, because no issuer is trusted: add one to `identity.issuers` of the Namespace, \
+         or use an access key"
     )]
     NoIssuer,
     #[error("the bearer token cannot be used: {0}")]
@@ -208,6 +208,9 @@ fn role(verb: Verb, objects: &[Object]) -> &'static str {
         (Some("topics" | "eventsubscriptions"), Verb::Send) => "eventgrid-data-sender",
         (Some("topics" | "eventsubscriptions"), Verb::Receive) => "eventgrid-data-receiver",
         (Some("topics" | "eventsubscriptions"), Verb::Manage) => "eventgrid-data-contributor",
+        (Some("eventnamespaces"), _) => {
+            "one of your own: no role of the chart has a verb on the whole Namespace"
+        }
         (_, Verb::Send) => "azure-event-hubs-data-sender",
         (_, Verb::Receive) => "azure-event-hubs-data-receiver",
         (_, Verb::Manage) => "azure-event-hubs-data-owner",

@@ -68,14 +68,14 @@ impl Grant {
         self.expires
     }
 
-    /// What it allows now: the rights of a bearer token's subject are asked for again, and its issuer must still be
-    /// trusted. That of a key, or of a SAS token, stays as it is while keys count.
+    /// What it allows now: a bearer token is verified again, by who is trusted now, and its subject's rights are asked for
+    /// again. What a key or a SAS token allows stays as it is while keys count.
     ///
     /// While nobody can be asked, rights that were confirmed in the last ten minutes live on.
     ///
     /// # Errors
-    /// `Expired`, `LocalAuthDisabled`, `BearerExpired`, `NoIssuer`, `UnknownIssuer`, `LacksVerb` if no right is left, `Unavailable` if nobody
-    /// could be asked for too long. With each of them the grant is worth nothing any more.
+    /// `Expired`, `LocalAuthDisabled`; those of [`Authorizer::verify`]; `LacksVerb` if no right is left, `Unavailable` if
+    /// nobody could be asked for too long. With each of them the grant is worth nothing any more.
     pub async fn review_again(&self, authorizer: &Authorizer, now: Timestamp) -> Result<Self, Error> {
         match &self.holder {
             Holder::Rule { .. } => {
@@ -86,9 +86,8 @@ impl Grant {
             Holder::Subject {
                 verified, resource, ..
             } => {
-                authorizer
-                    .review_again(verified.clone(), &resource.as_resource(), now)
-                    .await
+                let token = verified.token.as_str();
+                authorizer.grant_bearer(token, &resource.as_resource(), now).await
             }
         }
     }

@@ -68,17 +68,20 @@ impl Reviews {
             (Arc::clone(subject), Question { verb, object })
         };
         let keys: Vec<Key> = objects.iter().map(key).collect();
-        let until = self.has_grace(&keys, now).then(|| came.patience());
         let mut answer = Answer::Denied;
-        for key in keys {
-            let decision = self.remembered(&key);
+        for key in &keys {
+            let decision = self.remembered(key);
             let decided = match decision.standing(came.now()) {
                 Some(decided) => decided,
-                None => decision.ask(&self.reviewer, key, came, until).await,
+                None => {
+                    let until = self.has_grace(&keys, came.now()).then(|| came.patience());
+                    decision.ask(&self.reviewer, key.clone(), came, until).await
+                }
             };
             match decided {
-                // Who does not answer this question will not answer the next.
-                Answer::Unknown(_) if until.is_some() => return Answer::Allowed,
+                // Who does not answer this question will not answer the next. The answer to the one before it may have been
+                // that the right is gone.
+                Answer::Unknown(_) if self.has_grace(&keys, came.now()) => return Answer::Allowed,
                 Answer::Allowed => return Answer::Allowed,
                 Answer::Denied => {}
                 Answer::Unknown(reason) => answer = Answer::Unknown(reason),

@@ -8,6 +8,8 @@ mod sas_check;
 
 #[path = "it/access_keys.rs"]
 mod access_keys;
+#[path = "it/awaited_issuers.rs"]
+mod awaited_issuers;
 #[path = "it/bearer_tokens.rs"]
 mod bearer_tokens;
 #[path = "it/corpus.rs"]

@@ -40,7 +40,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long a client may take no byte of an answer that waits for it. Default 30 s. At it: closed.
     pub write_timeout: Duration,
-    /// How long an AMQP connection may be without a link, from its open or the end of its last one. Default as Azure: 60 s.
+    /// How long an AMQP connection may be without a link or without a token that allows something, from its open or the end of its
+    /// last one. Default as Azure: 60 s.
     /// At it: closed with `amqp:connection:forced`.
     pub linkless: Duration,
     /// TLS handshake. Default 10 s. At it: closed.

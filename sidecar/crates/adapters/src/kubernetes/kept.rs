@@ -8,14 +8,15 @@
 //! A restarted pod starts from it when neither the API server nor the kubelet has anything newer. Secrets are not in it.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use config::{Digest, SHARD_COUNT};
 use serde::{Deserialize, Serialize};
 
 use super::pieces::{PieceError, Pieces};
+use crate::files::replace;
 
 const MAGIC: &str = "weft-configuration 1\n";
 
@@ -98,15 +99,6 @@ pub(crate) fn store(folder: &Path, namespace_uid: &str, pieces: &Pieces) -> io::
     }
     replace(&folder.join(FILE), &bytes)?;
     File::open(folder)?.sync_all()
-}
-
-/// Replaces a file: its content is on the disk before its name is.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside: PathBuf = path.with_extension("new");
-    let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What a subject may do, asked from the API server.
 
+mod outage;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +12,13 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::Client;
 use kube::api::{Api, ObjectMeta, PostParams};
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::api_server::ApiServer;
-use super::reach::why;
+use super::reach::{News, is_refusal, why};
+use outage::Outage;
 
 /// Where the resources that rights are about are defined.
 const GROUP: &str = "weft.dev";
@@ -28,7 +33,7 @@ const READY: &str = "/readyz";
 const TURN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Asks for a LocalSubjectAccessReview in the Kubernetes namespace of the pod: no right beyond that namespace
-/// is needed, only `create` on `localsubjectaccessreviews`. It remembers nothing. Clones share the turns.
+/// is needed, only `create` on `localsubjectaccessreviews`. It remembers no answers. Clones share the turns.
 ///
 /// What Kubernetes calls `extra` of a user (pod, node, id of the token) is not sent, see [`Subject`].
 #[derive(Clone, Debug)]
@@ -36,6 +41,7 @@ pub struct Reviews {
     server: ApiServer,
     kubernetes_namespace: String,
     turns: Arc<Semaphore>,
+    outage: Arc<Mutex<Outage>>,
 }
 
 impl Reviews {
@@ -45,6 +51,7 @@ impl Reviews {
             server,
             kubernetes_namespace: kubernetes_namespace.into(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            outage: Arc::default(),
         }
     }
 
@@ -64,15 +71,41 @@ impl Reviews {
             must_be_ready(&client).await?;
             self.create(&client, &review).await
         });
-        answer.await.map_err(|error| {
-            let reason = why(&error);
-            // The client is only told to try again.
-            tracing::warn!(
-                "the API server did not say what {} may do: {reason}",
-                subject.username
-            );
-            ReviewError(reason)
-        })
+        match answer.await {
+            Ok(allowed) => {
+                self.on_answer();
+                Ok(allowed)
+            }
+            Err(error) => {
+                let reason = why(&error);
+                self.on_failure(is_refusal(&error), &reason, subject);
+                Err(ReviewError(reason))
+            }
+        }
+    }
+
+    fn on_answer(&self) {
+        if self.outage.lock().on_answer(Instant::now()) == Some(News::IsBack) {
+            tracing::info!("the API server says again what callers may do");
+        }
+    }
+
+    /// The client is only told to try again.
+    fn on_failure(&self, refused: bool, reason: &str, subject: &Subject) {
+        let username = &subject.username;
+        match self.outage.lock().on_failure(refused, Instant::now()) {
+            Some(News::WentAway) => tracing::warn!(
+                "the API server does not say what {username} may do, nor perhaps others; rights that were seen lately \
+                 live on: {reason}"
+            ),
+            Some(News::Refuses) => tracing::warn!(
+                "the API server refuses to say what {username} may do; the pod's Role has to allow `create` on \
+                 localsubjectaccessreviews: {reason}"
+            ),
+            Some(News::IsBack) | None => {
+                tracing::debug!("the API server did not say what {username} may do: {reason}");
+            }
+        }
     }
 
     async fn create(&self, client: &Client, review: &LocalSubjectAccessReview) -> Result<bool, kube::Error> {

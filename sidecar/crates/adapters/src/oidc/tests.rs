@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
-use auth::Mapping;
+use auth::{Issuer, Mapping};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -106,6 +107,11 @@ impl Server {
         }
     }
 
+    /// It answers nobody any more.
+    fn go_away(&self) {
+        self.set(METADATA, 503, None, "");
+    }
+
     fn count(&self, path: &str) -> usize {
         self.asked.lock().iter().filter(|asked| *asked == path).count()
     }
@@ -131,18 +137,27 @@ fn keys(ids: &[&str]) -> Value {
     json!({"keys": ids.iter().map(key).collect::<Vec<_>>()})
 }
 
+fn start(
+    wanted: watch::Receiver<Vec<config::Issuer>>,
+    folder: &TempDir,
+    wants_keys: &Arc<Notify>,
+    scope: &TaskScope,
+) -> watch::Receiver<Issuers> {
+    Discovery::start(wanted, folder.path().to_owned(), wants_keys.clone(), scope)
+}
+
 async fn refusal(issuer: &config::Issuer) -> String {
     let client = Client::new(issuer).unwrap();
     let answer = timeout(TIMEOUT, client.keys(&issuer.url)).await.unwrap();
     answer.expect_err("it is refused")
 }
 
-fn ids(issuers: &[Issuer]) -> Vec<String> {
-    let keys = issuers.iter().flat_map(|issuer| issuer.keys.keys.clone());
+fn ids(issuers: &Issuers) -> Vec<String> {
+    let keys = issuers.known.iter().flat_map(|issuer| issuer.keys.keys.clone());
     keys.filter_map(|key| key.common.key_id).collect()
 }
 
-async fn wait_for(issuers: &mut watch::Receiver<Vec<Issuer>>, expected: &[&str]) {
+async fn wait_for(issuers: &mut watch::Receiver<Issuers>, expected: &[&str]) {
     let fits = issuers.wait_for(|issuers| ids(issuers) == expected);
     timeout(TIMEOUT, fits).await.expect("it comes").unwrap();
 }
@@ -153,9 +168,12 @@ async fn an_issuer_is_trusted_with_the_keys_that_it_publishes() {
     server.publish(&["a"]);
     let (_wanted, wanted) = watch::channel(vec![server.issuer()]);
     let wants_keys = Arc::new(Notify::new());
-    let mut issuers = Discovery::start(wanted, wants_keys.clone(), &server.scope);
+    let folder = tempfile::tempdir().unwrap();
+    let mut issuers = start(wanted, &folder, &wants_keys, &server.scope);
+    assert_eq!(issuers.borrow().awaited, [server.url()], "from the first moment");
     wait_for(&mut issuers, &["a"]).await;
-    let issuer = issuers.borrow()[0].clone();
+    let issuer = issuers.borrow().known[0].clone();
+    assert!(issuers.borrow().awaited.is_empty());
     assert_eq!(issuer.url, server.url());
     assert_eq!(
         issuer.mapping,
@@ -179,7 +197,8 @@ async fn the_issuers_are_those_that_are_wanted_now() {
     other.publish(&["b"]);
     let scope = TaskScope::root();
     let (change, wanted) = watch::channel(vec![one.issuer()]);
-    let mut issuers = Discovery::start(wanted, Arc::default(), &scope);
+    let folder = tempfile::tempdir().unwrap();
+    let mut issuers = start(wanted, &folder, &Arc::default(), &scope);
     wait_for(&mut issuers, &["a"]).await;
     change.send_replace(vec![one.issuer(), other.issuer()]);
     wait_for(&mut issuers, &["a", "b"]).await;
@@ -190,7 +209,7 @@ async fn the_issuers_are_those_that_are_wanted_now() {
         ..other.issuer()
     };
     change.send_replace(vec![renamed]);
-    let has_prefix = |issuers: &Vec<Issuer>| matches!(issuers.as_slice(), [Issuer { mapping: Mapping::Claims { prefix, .. }, .. }] if prefix == "b:");
+    let has_prefix = |issuers: &Issuers| matches!(issuers.known.as_slice(), [Issuer { mapping: Mapping::Claims { prefix, .. }, .. }] if prefix == "b:");
     timeout(TIMEOUT, issuers.wait_for(has_prefix))
         .await
         .unwrap()
@@ -204,9 +223,10 @@ async fn keys_stay_known_while_the_issuer_does_not_answer() {
     server.publish(&["a"]);
     let (_wanted, wanted) = watch::channel(vec![server.issuer()]);
     let wants_keys = Arc::new(Notify::new());
-    let mut issuers = Discovery::start(wanted, wants_keys.clone(), &server.scope);
+    let folder = tempfile::tempdir().unwrap();
+    let mut issuers = start(wanted, &folder, &wants_keys, &server.scope);
     wait_for(&mut issuers, &["a"]).await;
-    server.set(METADATA, 503, None, "");
+    server.go_away();
     let asked = server.count(METADATA);
     wants_keys.notify_one();
     let asks_again = async {
@@ -217,6 +237,115 @@ async fn keys_stay_known_while_the_issuer_does_not_answer() {
     timeout(TIMEOUT, asks_again).await.unwrap();
     sleep(Duration::from_millis(100)).await;
     assert_eq!(ids(&issuers.borrow()), ["a"]);
+}
+
+/// A folder with the keys of this issuer, and nobody who follows it any more.
+async fn folder_of(server: &Server) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let scope = TaskScope::root();
+    let (_wanted, wanted) = watch::channel(vec![server.issuer()]);
+    let mut issuers = start(wanted, &folder, &Arc::default(), &scope);
+    wait_for(&mut issuers, &["a"]).await;
+    // They are kept a moment after they are given out.
+    let is_kept = async {
+        while kept::load(folder.path()).is_empty() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(TIMEOUT, is_kept).await.unwrap();
+    assert!(scope.shutdown(TIMEOUT).await.is_empty());
+    folder
+}
+
+#[tokio::test]
+async fn a_restart_while_the_issuer_is_away_knows_its_keys() {
+    let server = Server::start().await;
+    server.publish(&["a"]);
+    let folder = folder_of(&server).await;
+    server.go_away();
+    let (change, wanted) = watch::channel(vec![server.issuer()]);
+    let wants_keys = Arc::new(Notify::new());
+    let mut issuers = start(wanted, &folder, &wants_keys, &server.scope);
+    assert_eq!(ids(&issuers.borrow()), ["a"], "at once");
+    server.publish(&["b"]);
+    wants_keys.notify_one();
+    wait_for(&mut issuers, &["b"]).await;
+    // What is not wanted any more is not kept either.
+    change.send_replace(Vec::new());
+    let is_forgotten = async {
+        while !kept::load(folder.path()).is_empty() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(TIMEOUT, is_forgotten).await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_that_were_kept_of_another_or_under_another_authority_are_not_used() {
+    let server = Server::start().await;
+    let moved = config::Issuer {
+        url: format!("{}/tenant", server.url()),
+        ..server.issuer()
+    };
+    let elsewhere = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let vouched = config::Issuer {
+        certificate_authority_pem: Some(elsewhere.cert.pem()),
+        ..server.issuer()
+    };
+    for issuer in [moved, vouched] {
+        server.publish(&["a"]);
+        let folder = folder_of(&server).await;
+        server.go_away();
+        let url = issuer.url.clone();
+        let (_wanted, wanted) = watch::channel(vec![issuer]);
+        let scope = TaskScope::root();
+        let issuers = start(wanted, &folder, &Arc::default(), &scope);
+        assert_eq!(issuers.borrow().known, []);
+        assert_eq!(issuers.borrow().awaited, [url]);
+        assert!(scope.shutdown(TIMEOUT).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_replaced() {
+    let server = Server::start().await;
+    server.publish(&["a"]);
+    for damaged in ["[{\"url\":", "{}", ""] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(kept::FILE), damaged).unwrap();
+        let (_wanted, wanted) = watch::channel(vec![server.issuer()]);
+        let mut issuers = start(wanted, &folder, &Arc::default(), &server.scope);
+        wait_for(&mut issuers, &["a"]).await;
+        let is_replaced = async {
+            while kept::load(folder.path()).is_empty() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(TIMEOUT, is_replaced).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn another_audience_or_prefix_does_not_cost_the_keys() {
+    let server = Server::start().await;
+    server.publish(&["a"]);
+    let (change, wanted) = watch::channel(vec![server.issuer()]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut issuers = start(wanted, &folder, &Arc::default(), &server.scope);
+    wait_for(&mut issuers, &["a"]).await;
+    server.go_away();
+    let audiences = vec!["weft".to_owned(), "events".to_owned()];
+    let changed = config::Issuer {
+        audiences: audiences.clone(),
+        prefix: "new:".into(),
+        ..server.issuer()
+    };
+    change.send_replace(vec![changed]);
+    timeout(TIMEOUT, issuers.changed()).await.unwrap().unwrap();
+    let issuers = issuers.borrow().clone();
+    assert_eq!(ids(&issuers), ["a"]);
+    assert_eq!(issuers.known[0].audiences, audiences);
+    assert_eq!(issuers.awaited, [""; 0]);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub(crate) fn check(input: &[u8]) {
     };
     let authorizer = Authorizer::new(&Keys::default());
     assert!(authorizer.verify(text, Timestamp::from_micros(0)).is_err());
-    authorizer.trust(Issuers(vec![Issuer {
+    authorizer.trust(Issuers::from(vec![Issuer {
         url: ISSUER.to_owned(),
         audiences: vec!["weft".to_owned()],
         keys: serde_json::from_str::<JwkSet>(PUBLISHED).expect("it is a JWK set"),

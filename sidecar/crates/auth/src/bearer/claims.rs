@@ -7,6 +7,9 @@ use super::LEEWAY;
 use crate::Error;
 use crate::error::shown;
 
+/// How the `sub` of a ServiceAccount's token begins.
+pub(super) const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
+
 /// The payload of a token.
 pub(super) struct Claims(pub(super) Map<String, Value>);
 
@@ -36,6 +39,12 @@ impl Claims {
     pub(super) fn confirm_email(&self) -> bool {
         let verified = self.0.get("email_verified");
         verified.is_none_or(|verified| *verified == Value::Bool(true))
+    }
+
+    /// Whether they say to be a ServiceAccount's, as those of a cluster do.
+    pub(super) fn are_of_service_account(&self) -> bool {
+        let subject = self.text("sub");
+        subject.is_some_and(|subject| subject.starts_with(SERVICE_ACCOUNT))
     }
 
     /// The text at a path of objects.

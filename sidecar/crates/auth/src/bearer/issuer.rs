@@ -2,9 +2,28 @@
 
 use jsonwebtoken::jwk::JwkSet;
 
-/// All issuers that are trusted. With none, no bearer token is accepted. If two have the same URL, the first counts.
+/// All issuers that are trusted. With none, no bearer token is accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Issuers(pub Vec<Issuer>);
+pub struct Issuers {
+    /// Those whose keys are known. If two have the same URL, the first counts.
+    pub known: Vec<Issuer>,
+    /// The URLs of those whose keys are not known yet. Whether a token of theirs is good cannot be said, so whoever shows
+    /// one is told to try again, and not to look for another.
+    pub awaited: Vec<String>,
+    /// The cluster's own issuer is one of those. Its URL comes with its keys: until then a token may be of it that says to
+    /// be a ServiceAccount's.
+    pub awaits_cluster: bool,
+}
+
+impl From<Vec<Issuer>> for Issuers {
+    /// These, and nobody is waited for.
+    fn from(known: Vec<Issuer>) -> Self {
+        Self {
+            known,
+            ..Self::default()
+        }
+    }
+}
 
 /// Somebody whose signature is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! From claims to a subject.
 
-use super::claims::Claims;
+use super::claims::{Claims, SERVICE_ACCOUNT};
 use super::issuer::Mapping;
 use crate::{Error, Subject};
 
@@ -25,7 +25,7 @@ fn service_account(claims: &Claims) -> Result<Subject, Error> {
     let malformed = Error::BearerMalformed("its `sub` is not system:serviceaccount:NAMESPACE:NAME");
     let username = claims.text("sub").unwrap_or_default();
     let (namespace, name) = username
-        .strip_prefix("system:serviceaccount:")
+        .strip_prefix(SERVICE_ACCOUNT)
         .and_then(|rest| rest.split_once(':'))
         .filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty() && !name.contains(':'))
         .ok_or(malformed)?;

@@ -9,22 +9,25 @@ use super::claims::Claims;
 use super::issuer::{Issuers, Mapping};
 use super::jws::Jws;
 use super::keys::{Keys, NoKey};
-use super::{Issuer, Verified};
-use crate::Error;
+use super::{Bearer, Issuer, Verified};
 use crate::bounded::Bounded;
 use crate::error::shown;
+use crate::{Error, Subject};
 
 /// So many tokens are remembered: of 1 KiB each, as the cluster's are, 2 MiB.
 const REMEMBERED_MAX: usize = 2_048;
 
 /// What is remembered lives and dies with the keys that it was verified with.
 pub(super) struct Trust {
-    issuers: Vec<Trusted>,
-    remembered: RwLock<Bounded<Tail, Remembered>>,
+    known: Vec<Trusted>,
+    /// URLs of issuers whose keys are not known yet.
+    awaited: Vec<String>,
+    awaits_cluster: bool,
+    remembered: RwLock<Bounded<Tail, Verified>>,
 }
 
-pub(super) struct Trusted {
-    url: Arc<str>,
+struct Trusted {
+    url: String,
     audiences: Vec<String>,
     keys: Keys,
     mapping: Mapping,
@@ -34,11 +37,6 @@ pub(super) struct Trusted {
 /// in a tenth of the time of the whole.
 type Tail = [u8; TAIL_BYTES];
 const TAIL_BYTES: usize = 48;
-
-struct Remembered {
-    token: Box<str>,
-    verified: Verified,
-}
 
 /// Why a token is not good.
 pub(super) struct Refused {
@@ -50,20 +48,11 @@ pub(super) struct Refused {
 impl Trust {
     pub(super) fn new(issuers: Issuers) -> Self {
         Self {
-            issuers: issuers.0.into_iter().map(Trusted::new).collect(),
+            known: issuers.known.into_iter().map(Trusted::new).collect(),
+            awaited: issuers.awaited,
+            awaits_cluster: issuers.awaits_cluster,
             remembered: RwLock::new(Bounded::new(REMEMBERED_MAX)),
         }
-    }
-
-    /// The issuer of that URL.
-    pub(super) fn find(&self, url: &str) -> Result<&Trusted, Error> {
-        if self.issuers.is_empty() {
-            return Err(Error::NoIssuer);
-        }
-        let mut issuers = self.issuers.iter();
-        issuers
-            .find(|issuer| *issuer.url == *url)
-            .ok_or_else(|| Error::UnknownIssuer(shown(url)))
     }
 
     pub(super) fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Refused> {
@@ -74,11 +63,44 @@ impl Trust {
         let jws = Jws::parse(token)?;
         let algorithm = jws.algorithm()?;
         let claims = jws.claims()?;
-        let issuer = self.find(claims.issuer()?)?;
+        let issuer = self.issuer_of(&claims)?;
         issuer.keys.verify(&jws, algorithm)?;
-        let verified = issuer.accept(&claims, now)?;
-        self.remember(token, &verified);
+        let (subject, expires) = issuer.accept(&claims, now)?;
+        let verified = Verified {
+            subject: Arc::new(subject),
+            expires,
+            token: Bearer::from(token),
+        };
+        self.remember(&verified);
         Ok(verified)
+    }
+
+    fn issuer_of(&self, claims: &Claims) -> Result<&Trusted, Refused> {
+        let url = claims.issuer()?;
+        if let Some(issuer) = self.known.iter().find(|issuer| issuer.url == url) {
+            return Ok(issuer);
+        }
+        if self.awaits(url, claims) {
+            return Err(Refused {
+                error: Error::Unavailable(format!(
+                    "the keys of the issuer `{}` are not known yet",
+                    shown(url)
+                )),
+                wants_keys: true,
+            });
+        }
+        let trusts_nobody = self.known.is_empty() && self.awaited.is_empty() && !self.awaits_cluster;
+        Err(Refused::from(match trusts_nobody {
+            true => Error::NoIssuer,
+            false => Error::UnknownIssuer(shown(url)),
+        }))
+    }
+
+    /// Whether a token may be of an issuer that is trusted and whose keys are not known yet. What it claims only decides
+    /// which refusal is told.
+    fn awaits(&self, url: &str, claims: &Claims) -> bool {
+        let is_awaited = self.awaited.iter().any(|awaited| awaited == url);
+        is_awaited || (self.awaits_cluster && claims.are_of_service_account())
     }
 
     fn recall(&self, token: &str) -> Option<Verified> {
@@ -86,18 +108,13 @@ impl Trust {
         let remembered = self.remembered.read();
         let known = remembered.get(tail)?;
         // Whoever found the right tail had the token: comparing the rest in constant time would hide nothing.
-        (*known.token == *token).then(|| known.verified.clone())
+        (known.token.as_str() == token).then(|| known.clone())
     }
 
-    fn remember(&self, token: &str, verified: &Verified) {
-        let Some(tail) = token.as_bytes().last_chunk() else {
-            return;
-        };
-        let known = Remembered {
-            token: token.into(),
-            verified: verified.clone(),
-        };
-        self.remembered.write().insert(*tail, known);
+    fn remember(&self, verified: &Verified) {
+        if let Some(tail) = verified.token.as_str().as_bytes().last_chunk() {
+            self.remembered.write().insert(*tail, verified.clone());
+        }
     }
 }
 
@@ -105,21 +122,17 @@ impl Trusted {
     fn new(issuer: Issuer) -> Self {
         Self {
             keys: Keys::new(&issuer.keys),
-            url: issuer.url.into(),
+            url: issuer.url,
             audiences: issuer.audiences,
             mapping: issuer.mapping,
         }
     }
 
-    /// Of a token that this issuer signed.
-    fn accept(&self, claims: &Claims, now: Timestamp) -> Result<Verified, Error> {
+    /// Who shows a token that this issuer signed, and until when.
+    fn accept(&self, claims: &Claims, now: Timestamp) -> Result<(Subject, Timestamp), Error> {
         claims.must_be_for(&self.audiences)?;
         let expires = claims.must_be_valid(now)?;
-        Ok(Verified {
-            subject: Arc::new(self.mapping.subject(claims)?),
-            expires,
-            issuer: Arc::clone(&self.url),
-        })
+        Ok((self.mapping.subject(claims)?, expires))
     }
 }
 
@@ -138,5 +151,46 @@ impl From<NoKey> for Refused {
             error: Error::BearerBadSignature,
             wants_keys: reason == NoKey::Unknown,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::jwk::{Jwk, JwkSet};
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_795_953_600_000_000);
+
+    fn cluster(key: &EncodingKey) -> Issuers {
+        Issuers::from(vec![Issuer {
+            url: "https://cluster".into(),
+            audiences: vec!["weft".into()],
+            keys: JwkSet {
+                keys: vec![Jwk::from_encoding_key(key, Algorithm::ES256).unwrap()],
+            },
+            mapping: Mapping::ServiceAccounts,
+        }])
+    }
+
+    #[test]
+    fn a_token_that_is_shown_again_takes_no_more_memory_and_is_never_printed() {
+        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let key = EncodingKey::from_ec_der(pair.serialized_der());
+        let claims = serde_json::json!({
+            "iss": "https://cluster", "sub": "system:serviceaccount:shop:web", "aud": "weft", "exp": 1_795_957_200,
+        });
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &key).unwrap();
+        let trust = Trust::new(cluster(&key));
+        let verify = || {
+            trust
+                .verify(&token, NOW)
+                .map_err(|refused| refused.error)
+                .unwrap()
+        };
+        let (first, second) = (verify(), verify());
+        assert!(std::ptr::eq(first.token.as_str(), second.token.as_str()));
+        assert!(!format!("{first:?}").contains(&token));
     }
 }

@@ -179,7 +179,7 @@ fn a_published_shared_secret_verifies_nothing() {
         {"kty": "RSA", "kid": "one", "use": "enc", "n": "AQAB", "e": "AQAB"},
     ]}))
     .unwrap();
-    authorizer.trust(Issuers(vec![issuer]));
+    authorizer.trust(Issuers::from(vec![issuer]));
     assert_eq!(
         refused(&authorizer, &pair.sign(&claims())),
         Error::BearerBadSignature
@@ -246,7 +246,7 @@ fn a_key_that_was_rotated_out_opens_nothing_any_more() {
     let authorizer = trusting(&old);
     let token = old.sign(&claims());
     authorizer.verify(&token, at(NOW)).unwrap();
-    authorizer.trust(Issuers(vec![cluster(&[&new])]));
+    authorizer.trust(Issuers::from(vec![cluster(&[&new])]));
     assert_eq!(refused(&authorizer, &token), Error::BearerBadSignature);
     authorizer.verify(&new.sign(&claims()), at(NOW)).unwrap();
 }

@@ -135,7 +135,7 @@ pub(crate) fn cluster(pairs: &[&Pair]) -> Issuer {
 /// Trusts the cluster with these keys and asks `reviewer`.
 pub(crate) fn authorizer(pairs: &[&Pair], reviewer: Arc<dyn Reviewer>) -> Authorizer {
     let authorizer = Authorizer::new(&Keys::default()).with_reviewer(reviewer);
-    authorizer.trust(Issuers(vec![cluster(pairs)]));
+    authorizer.trust(Issuers::from(vec![cluster(pairs)]));
     authorizer.name(Names {
         namespace: "shop".into(),
         topics: HashMap::from([("orders".into(), "orders-topic".into())]),
@@ -150,6 +150,8 @@ pub(crate) fn authorizer(pairs: &[&Pair], reviewer: Arc<dyn Reviewer>) -> Author
 pub(crate) struct Roles {
     allowed: Mutex<Vec<String>>,
     is_away: Mutex<bool>,
+    /// What it has no answer to.
+    silent: Mutex<Vec<String>>,
     /// How long an answer takes.
     delay: Mutex<Duration>,
     asked: Mutex<Vec<String>>,
@@ -175,6 +177,11 @@ impl Roles {
 
     pub(crate) fn come_back(&self) {
         *self.is_away.lock().unwrap() = false;
+    }
+
+    /// From now on it has no answer to this, as `VERB OBJECT`.
+    pub(crate) fn be_silent_about(&self, question: &str) {
+        self.silent.lock().unwrap().push(question.to_owned());
     }
 
     pub(crate) fn take(&self, delay: Duration) {
@@ -205,7 +212,7 @@ impl Reviewer for Roles {
             }
             self.asking.fetch_sub(1, Ordering::SeqCst);
             self.asked.lock().unwrap().push(question.clone());
-            if *self.is_away.lock().unwrap() {
+            if *self.is_away.lock().unwrap() || self.silent.lock().unwrap().contains(&question) {
                 return Err(ReviewError("the API server is away".into()));
             }
             Ok(self.allowed.lock().unwrap().contains(&question))

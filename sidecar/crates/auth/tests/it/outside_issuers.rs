@@ -2,11 +2,18 @@
 
 use std::sync::Arc;
 
-use auth::{Authorizer, Error, EveryRight, Issuer, Issuers, JwkSet, Keys, Mapping, Verified};
+use std::time::Duration;
+
+use auth::{
+    Authorizer, Error, EveryRight, Issuer, Issuers, JwkSet, Keys, Mapping, Names, Question, Resource,
+    ReviewError, Reviewer, Subject, Verified,
+};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::fixture::at;
-use crate::issuer::{CLUSTER, NOW, OUTSIDE, Pair, SECONDS, claims, cluster};
+use crate::issuer::{CLUSTER, NOW, OUTSIDE, Pair, SECONDS, claims, cluster, wait};
 
 fn mapping(prefix: &str) -> Mapping {
     Mapping::Claims {
@@ -16,17 +23,21 @@ fn mapping(prefix: &str) -> Mapping {
     }
 }
 
-fn verify(mapping: Mapping, claims: &Value) -> Result<Verified, Error> {
-    let pair = Pair::ec("one");
-    let authorizer = Authorizer::new(&Keys::default()).with_reviewer(Arc::new(EveryRight));
-    authorizer.trust(Issuers(vec![Issuer {
+fn issuer(pair: &Pair, mapping: Mapping) -> Issuer {
+    Issuer {
         url: OUTSIDE.into(),
         audiences: vec!["api://events".into(), "events".into()],
         keys: JwkSet {
             keys: vec![pair.published()],
         },
         mapping,
-    }]));
+    }
+}
+
+fn verify(mapping: Mapping, claims: &Value) -> Result<Verified, Error> {
+    let pair = Pair::ec("one");
+    let authorizer = Authorizer::new(&Keys::default()).with_reviewer(Arc::new(EveryRight));
+    authorizer.trust(Issuers::from(vec![issuer(&pair, mapping)]));
     authorizer.verify(&pair.sign(claims), at(NOW))
 }
 
@@ -113,7 +124,7 @@ fn no_outside_issuer_speaks_for_the_cluster() {
 fn an_issuer_s_keys_are_good_for_its_own_tokens_only() {
     let (cluster_key, outside_key) = (Pair::ec("one"), Pair::ec("one"));
     let authorizer = Authorizer::new(&Keys::default()).with_reviewer(Arc::new(EveryRight));
-    authorizer.trust(Issuers(vec![
+    authorizer.trust(Issuers::from(vec![
         cluster(&[&cluster_key]),
         Issuer {
             url: OUTSIDE.into(),
@@ -134,4 +145,38 @@ fn an_issuer_s_keys_are_good_for_its_own_tokens_only() {
             Error::BearerBadSignature
         );
     }
+}
+
+/// Allows everything to one user.
+struct Only(&'static str);
+
+impl Reviewer for Only {
+    fn review<'a>(
+        &'a self,
+        subject: &'a Subject,
+        _: &'a Question,
+    ) -> BoxFuture<'a, Result<bool, ReviewError>> {
+        std::future::ready(Ok(subject.username == self.0)).boxed()
+    }
+}
+
+#[test]
+fn a_grant_is_its_user_s_by_the_prefix_of_now() {
+    let pair = Pair::ec("one");
+    let authorizer = Authorizer::new(&Keys::default()).with_reviewer(Arc::new(Only("idp:ann")));
+    authorizer.name(Names {
+        namespace: "shop".into(),
+        ..Names::default()
+    });
+    authorizer.trust(Issuers::from(vec![issuer(&pair, mapping("idp:"))]));
+    let (token, hub) = (pair.sign(&says(&json!({}))), Resource::Hub("telemetry"));
+    let grant = wait(authorizer.grant_bearer(&token, &hub, at(NOW))).unwrap();
+    let later = at(NOW) + Duration::from_secs(5);
+    let grant = wait(grant.review_again(&authorizer, later)).unwrap();
+    authorizer.trust(Issuers::from(vec![issuer(&pair, mapping("other:"))]));
+    let error = wait(grant.review_again(&authorizer, later)).unwrap_err();
+    assert!(
+        matches!(&error, Error::LacksVerb { username, .. } if username == "other:ann"),
+        "{error}"
+    );
 }

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use model::Timestamp;
 
 use crate::fixture::at;
-use crate::issuer::{NOW, Pair, Roles, authorizer, claims, claims_with, wait};
+use crate::issuer::{NOW, Pair, Roles, authorizer, claims, claims_with, cluster, wait};
 
 const HUB: Resource<'static> = Resource::Hub("Telemetry/Partitions/0");
 
@@ -256,6 +256,25 @@ fn a_denial_and_what_was_never_asked_have_no_grace() {
 }
 
 #[test]
+fn a_grace_that_ends_with_one_answer_does_not_stand_in_for_the_next() {
+    let roles = Roles::with(&["send hubs.weft.dev/telemetry-hub"]);
+    let sender = Sender::new(&roles);
+    sender.send(at(NOW)).unwrap();
+    roles.set(&[]);
+    roles.be_silent_about("send eventnamespaces.weft.dev/shop");
+    let error = sender.send(after(120)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(
+        roles.asked(),
+        [
+            "send hubs.weft.dev/telemetry-hub",
+            "send hubs.weft.dev/telemetry-hub",
+            "send eventnamespaces.weft.dev/shop"
+        ]
+    );
+}
+
+#[test]
 fn a_grant_has_the_verbs_that_are_allowed_and_covers_the_whole_hub() {
     let roles = Roles::with(&["receive hubs.weft.dev/telemetry-hub"]);
     let Sender { authorizer, token } = Sender::new(&roles);
@@ -352,6 +371,33 @@ fn a_grant_ends_with_its_token_and_with_the_trust_in_its_issuer() {
 }
 
 #[test]
+fn a_grant_ends_with_the_key_that_signed_its_token_and_not_with_another() {
+    let roles = Roles::with(&["send hubs.weft.dev/telemetry-hub"]);
+    let (old, new) = (Pair::ec("old"), Pair::ec("new"));
+    let authorizer = authorizer(&[&old], roles.clone());
+    let grant = wait(authorizer.grant_bearer(&old.sign(&claims()), &HUB, at(NOW))).unwrap();
+    authorizer.trust(Issuers::from(vec![cluster(&[&old, &new])]));
+    let grant = wait(grant.review_again(&authorizer, after(5))).unwrap();
+    grant.permit_send(&HUB, after(5)).unwrap();
+    authorizer.trust(Issuers::from(vec![cluster(&[&new])]));
+    let error = wait(grant.review_again(&authorizer, after(10))).unwrap_err();
+    assert_eq!(error, Error::BearerBadSignature);
+}
+
+#[test]
+fn a_grant_ends_with_the_audience_of_its_token() {
+    let roles = Roles::with(&["send hubs.weft.dev/telemetry-hub"]);
+    let pair = Pair::ec("one");
+    let authorizer = authorizer(&[&pair], roles.clone());
+    let grant = wait(authorizer.grant_bearer(&pair.sign(&claims()), &HUB, at(NOW))).unwrap();
+    let mut issuer = cluster(&[&pair]);
+    issuer.audiences = vec!["other".into()];
+    authorizer.trust(Issuers::from(vec![issuer]));
+    let error = wait(grant.review_again(&authorizer, after(5))).unwrap_err();
+    assert!(matches!(error, Error::WrongAudience { .. }), "{error}");
+}
+
+#[test]
 fn before_the_namespace_is_known_nothing_is_asked() {
     let roles = Roles::with(&["send eventnamespaces.weft.dev/"]);
     let sender = Sender::new(&roles);
@@ -364,7 +410,7 @@ fn before_the_namespace_is_known_nothing_is_asked() {
 fn without_anybody_to_ask_no_bearer_token_opens_a_door() {
     let pair = Pair::ec("one");
     let alone = Authorizer::new(&Keys::default());
-    alone.trust(Issuers(vec![crate::issuer::cluster(&[&pair])]));
+    alone.trust(Issuers::from(vec![cluster(&[&pair])]));
     alone.name(Names {
         namespace: "shop".into(),
         ..Names::default()

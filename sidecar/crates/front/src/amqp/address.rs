@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use auth::Resource;
+
 /// What a client attaches to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Address {
@@ -67,6 +69,14 @@ impl Address {
 /// The part that authorization is about: decoded, without scheme, host and slashes around it.
 pub(super) fn path_of(text: &str) -> String {
     path(text).split('/').map(decode).collect::<Vec<_>>().join("/")
+}
+
+/// What a token that was put for this path is for. The audience of a token for all of the Namespace is empty.
+pub(super) fn resource(path: &str) -> Resource<'_> {
+    match path.is_empty() {
+        true => Resource::Namespace,
+        false => Resource::Hub(path),
+    }
 }
 
 fn path(text: &str) -> &str {

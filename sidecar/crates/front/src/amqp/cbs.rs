@@ -1,7 +1,7 @@
 //! Claims-based security: a client puts tokens to `$cbs` and then attaches to what they allow.
 
 use amqp::{Condition, Value};
-use auth::{Error, ErrorKind, Grant, Resource};
+use auth::{Error, ErrorKind, Grant};
 use model::Timestamp;
 
 use super::address;
@@ -37,11 +37,11 @@ pub(super) fn put_token(
         };
     }
     let granted = door.authorizer().grant(put.token, now).and_then(|grant| {
-        grant.must_cover(&resource(&path))?;
+        grant.must_cover(&address::resource(&path))?;
         Ok(grant)
     });
     Step::Answer(match granted {
-        Ok(grant) => keep(grants, put.audience, shown, Ok(grant)),
+        Ok(grant) => keep(grants, put.audience, shown, Ok(grant), now),
         Err(error) => refuse_token(&error),
     })
 }
@@ -52,6 +52,7 @@ pub(super) fn checked(
     outcome: Result<Grant, Error>,
     grants: &mut Grants,
     shown: Showing,
+    now: Timestamp,
 ) -> Response {
     let put = match Put::read(request) {
         Ok(put) => put,
@@ -59,16 +60,8 @@ pub(super) fn checked(
     };
     match outcome {
         // As in Azure: the token is good, and the link that it does not allow is refused, in words that name the verb.
-        Ok(_) | Err(Error::LacksVerb { .. }) => keep(grants, put.audience, shown, outcome),
+        Ok(_) | Err(Error::LacksVerb { .. }) => keep(grants, put.audience, shown, outcome, now),
         Err(error) => refuse_token(&error),
-    }
-}
-
-/// What a token that was put for this path is for. The audience of a token for all of the Namespace is empty.
-pub(super) fn resource(path: &str) -> Resource<'_> {
-    match path.is_empty() {
-        true => Resource::Namespace,
-        false => Resource::Hub(path),
     }
 }
 
@@ -117,8 +110,14 @@ impl<'r> Put<'r> {
     }
 }
 
-fn keep(grants: &mut Grants, audience: &str, shown: Showing, grant: Result<Grant, Error>) -> Response {
-    match grants.put(audience, shown, grant) {
+fn keep(
+    grants: &mut Grants,
+    audience: &str,
+    shown: Showing,
+    grant: Result<Grant, Error>,
+    now: Timestamp,
+) -> Response {
+    match grants.put(audience, shown, grant, now) {
         true => Response::ok(202, "Accepted", Value::Null),
         false => refuse(
             403,

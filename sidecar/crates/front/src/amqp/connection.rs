@@ -118,6 +118,11 @@ impl Driver {
             if self.is_over() {
                 return Poll::Ready(());
             }
+            if self.conversation.has_doubts() {
+                // There may be many links to look at: other connections have their turn in between.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if !(read || went_on || wrote || rang) {
                 return Poll::Pending;
             }

@@ -29,7 +29,7 @@ use self::requesting::{Handled, Node, REPLIES_MAX, Replies};
 use self::reviewing::Reviewed;
 use super::consumer::{Consumer, Fetched};
 use super::error::{Refusal, Tail};
-use super::grants::{Grants, Showing};
+use super::grants::{Grants, Showing, Slot};
 use super::metrics::ConditionLabels;
 use super::producer::Producer;
 use crate::http::Door;
@@ -63,6 +63,8 @@ pub(super) struct Conversation {
     identifying: FuturesUnordered<BoxFuture<'static, Identified>>,
     /// When the next grant ends.
     expires_at: Option<Instant>,
+    /// Links whose tokens allow less than they did, or are gone.
+    doubtful: VecDeque<LinkId>,
     /// Since when nobody uses the connection. None while somebody does, and before the open.
     linkless_since: Option<Instant>,
     stopping: Stopping,
@@ -82,6 +84,8 @@ enum Stopping {
 struct Attached {
     /// The address without host, as it was written: what tokens are compared with.
     path: String,
+    /// Where the token is that allows it. None: it is one to a node, which needs none.
+    token: Option<Slot>,
     link: Link,
 }
 
@@ -112,6 +116,7 @@ impl Conversation {
             is_draining: false,
             identifying: FuturesUnordered::new(),
             expires_at: None,
+            doubtful: VecDeque::new(),
             linkless_since: None,
             stopping: Stopping::No,
             scratch: BytesMut::new(),
@@ -122,7 +127,7 @@ impl Conversation {
     pub(super) fn wants_more(&self) -> bool {
         let has_room = self.in_flight < IN_FLIGHT_MAX && self.acknowledgements.len() < DELIVERIES_MAX;
         let answers = self.handled.len() < REPLIES_MAX && self.checks.len() < CHECKS_MAX;
-        has_room && answers && self.stopping != Stopping::Settling
+        has_room && answers && !self.has_doubts() && self.stopping != Stopping::Settling
     }
 
     /// Whether the client has shown a token that is good for something.
@@ -151,6 +156,7 @@ impl Conversation {
         self.acknowledgements = VecDeque::new();
         self.handled = VecDeque::new();
         self.checks = FuturesUnordered::new();
+        self.doubtful = VecDeque::new();
         self.review = None;
     }
 
@@ -236,7 +242,8 @@ impl Conversation {
             .door
             .authorizer()
             .grant_for_key(rule.unwrap_or_default(), key.unwrap_or_default());
-        match granted.map(|grant| self.grants.put("", self.shown, Ok(grant))) {
+        let now = self.door.now();
+        match granted.map(|grant| self.grants.put("", self.shown, Ok(grant), now)) {
             Ok(true) => SaslCode::Ok,
             Ok(false) | Err(_) => SaslCode::Auth,
         }
@@ -244,7 +251,8 @@ impl Conversation {
 
     /// Does what has become possible. Returns whether there was something.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, machine: &mut Connection, now: Instant) -> bool {
-        let mut moved = self.poll_acknowledgements(cx, machine, now);
+        let mut moved = self.settle_doubts(machine);
+        moved |= self.poll_acknowledgements(cx, machine, now);
         while let Poll::Ready(Some(fetched)) = self.fetches.poll_next_unpin(cx) {
             self.on_fetched(fetched, machine);
             moved = true;
@@ -257,7 +265,7 @@ impl Conversation {
             self.on_checked(checked, machine, now);
             moved = true;
         }
-        moved |= self.poll_review(cx, machine, now);
+        moved |= self.poll_review(cx, now);
         if self.is_draining {
             self.is_draining = false;
             self.drain(machine);

@@ -167,7 +167,7 @@ impl Refusal {
             Condition::CONNECTION_FORCED,
             format!(
                 "The connection is closed because it did not have any active links in the past {} milliseconds. Connect \
-                 again when there is something to do.",
+                 again when there is something to do; links to $cbs and $management count once a token was put.",
                 allowed.as_millis()
             ),
         )

@@ -7,7 +7,7 @@ use model::Timestamp;
 use runtime::Clock;
 
 use crate::client::{Client, Response};
-use crate::issuer::{WEB, bad_tokens, now};
+use crate::issuer::{Issuer, WEB, bad_tokens, now};
 use crate::world::{STRUCTURED, World, event, receive};
 
 const TOPIC: &str = "topics.weft.dev/orders-topic";
@@ -173,6 +173,24 @@ async fn a_key_that_its_issuer_has_given_up_is_good_for_nothing() {
     assert_eq!(response.status, 401);
     assert!(response.message().contains("publishes"), "{}", response.message());
     assert_eq!(publish(&world, &issuer.token(WEB)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_whose_issuer_s_keys_are_not_known_yet_is_for_later() {
+    let world = World::start().await;
+    world.identity.roles.give(WEB, "send", NAMESPACE);
+    world.authorizer.trust(Issuer::awaited());
+    let token = world.identity.issuer.token(WEB);
+    let response = publish(&world, &token).await;
+    assert_eq!((response.status, response.code().as_str()), (503, "ServerBusy"));
+    assert_eq!(response.header("retry-after"), Some("3"));
+    assert_eq!(send(&world, &token).await.status, 503);
+    assert_eq!(
+        world.metric(r#"weft_identity_bearer_refused_total{reason="unavailable"}"#),
+        Some(2.0)
+    );
+    world.authorizer.trust(world.identity.issuer.published());
+    assert_eq!(publish(&world, &token).await.status, 200);
 }
 
 #[tokio::test]

@@ -55,12 +55,20 @@ impl Issuer {
             "x": number(&point[1..33]), "y": number(&point[33..65]),
         }]});
         let keys: JwkSet = serde_json::from_value(keys).unwrap();
-        Issuers(vec![Trusted {
+        Issuers::from(vec![Trusted {
             url: URL.to_owned(),
             audiences: vec![AUDIENCE.to_owned()],
             keys,
             mapping: Mapping::ServiceAccounts,
         }])
+    }
+
+    /// As the doors are to trust it while they do not know its keys.
+    pub(crate) fn awaited() -> Issuers {
+        Issuers {
+            awaited: vec![URL.to_owned()],
+            ..Issuers::default()
+        }
     }
 
     /// From now on it signs with another key.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::client::{Client, Response};
-use crate::issuer::{WEB, bad_tokens, claims};
+use crate::issuer::{Issuer, WEB, bad_tokens, claims};
 use crate::tls;
 use crate::world::World;
 
@@ -149,6 +149,20 @@ async fn an_assertion_that_proves_nothing_is_invalid_client_and_says_why() {
     }
     let refused = r#"weft_identity_token_requests_refused_total{error="invalid_client"}"#;
     assert_eq!(world.metric(refused), Some(9.0));
+}
+
+#[tokio::test]
+async fn an_assertion_whose_issuer_s_keys_are_not_known_yet_is_for_later() {
+    let world = World::start().await;
+    world.authorizer.trust(Issuer::awaited());
+    let token = world.identity.issuer.token(WEB);
+    let form = form(&token, "https://eventhubs.azure.net/.default");
+    let response = ask(&world, TOKEN, &form).await;
+    assert_eq!(response.status, 503, "{response:?}");
+    assert_eq!(response.json()["error"], "temporarily_unavailable");
+    assert_eq!(response.header("retry-after"), Some("3"));
+    world.authorizer.trust(world.identity.issuer.published());
+    assert_eq!(ask(&world, TOKEN, &form).await.status, 200);
 }
 
 #[tokio::test]

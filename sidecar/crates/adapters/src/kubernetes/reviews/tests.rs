@@ -1,5 +1,9 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use auth::{Object, Verb};
 use serde_json::json;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::super::fake::Fake;
 use super::*;
@@ -93,7 +97,7 @@ async fn an_api_server_that_hangs_is_given_up_after_three_seconds() {
     fake.hang();
     let reviews = Reviews::new(fake.server(), "team");
     let question = question(Verb::Send, "hubs", None, "telemetry");
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
     reviews.review(&subject(), &question).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
@@ -105,7 +109,7 @@ async fn no_more_than_some_reviews_are_under_way_and_the_others_are_told_so_soon
     let reviews = Reviews::new(fake.server(), "team");
     let question = question(Verb::Send, "hubs", None, "telemetry");
     let subject = subject();
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
     let asked = (0..100).map(async |_| {
         let ReviewError(reason) = reviews.review(&subject, &question).await.unwrap_err();
         reason.contains("too many").then(|| began.elapsed())
@@ -115,4 +119,51 @@ async fn no_more_than_some_reviews_are_under_way_and_the_others_are_told_so_soon
     assert_eq!(turned_away.len(), 100 - AT_ONCE);
     assert!(turned_away.iter().all(|waited| *waited < Duration::from_secs(2)));
     assert_eq!(fake.held(), AT_ONCE);
+}
+
+/// Counts what is said louder than details.
+#[derive(Clone, Default)]
+struct Said(Arc<AtomicUsize>);
+
+impl Subscriber for Said {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("adapters") && *metadata.level() <= Level::INFO
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_costs_a_line_when_it_begins_and_one_when_it_is_over() {
+    let said = Said::default();
+    let lines = || said.0.load(Ordering::Relaxed);
+    let _guard = tracing::subscriber::set_default(said.clone());
+    let fake = Fake::default();
+    let reviews = Reviews::new(fake.server(), "team");
+    let (subject, question) = (subject(), question(Verb::Send, "hubs", None, "telemetry"));
+    fake.fail_with(Some((503, "away")));
+    for _ in 0..100 {
+        reviews.clone().review(&subject, &question).await.unwrap_err();
+    }
+    assert_eq!(lines(), 1);
+    fake.fail_with(None);
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        reviews.review(&subject, &question).await.unwrap();
+    }
+    assert_eq!(lines(), 2);
 }

@@ -2,13 +2,14 @@
 
 use amqp::performative::{Attach, Role};
 use amqp::{Accept, Connection, LinkId};
-use auth::{Error, Listen, Permit, Resource, Right, Send};
+use auth::{Error, Listen, Permit, Right, Send};
 
 use super::requesting::{Node, accept_replies, accept_requests};
 use super::{Attached, Conversation, Link};
 use crate::amqp::address::{Address, path_of};
 use crate::amqp::consumer::{self, Consumer};
 use crate::amqp::error::Refusal;
+use crate::amqp::grants::Slot;
 use crate::amqp::producer::{self, Identify, Producer, Target};
 use crate::amqp::{management, selector};
 
@@ -82,7 +83,7 @@ impl Conversation {
             Address::Unknown => return Err(Refusal::address_unknown(address)),
         };
         // Who may not is not told what exists.
-        let permit = self.permit_send(&path)?;
+        let (token, permit) = self.permit_send(&path)?;
         let hub = self.hub(&hub)?;
         let target = match wanted {
             Wanted::Hub => Target::Hub,
@@ -101,8 +102,11 @@ impl Conversation {
             return Ok(None);
         }
         machine.accept_receiver(link, reply, Producer::first_credit());
-        let link = Link::Producer(producer);
-        Ok(Some(Attached { path, link }))
+        Ok(Some(Attached {
+            path,
+            token: Some(token),
+            link: Link::Producer(producer),
+        }))
     }
 
     fn identify(
@@ -138,23 +142,21 @@ impl Conversation {
             return;
         }
         // The claim may have ended meanwhile, when nobody looked after this link.
-        let claim = self.permit_send(&path);
-        let refusal = match outcome {
-            Ok(()) if claim.is_err() => Refusal::expired(&self.host, &path),
-            Ok(()) => {
+        let refusal = match (outcome, self.permit_send(&path)) {
+            (Ok(()), Err(_)) => Refusal::expired(&self.host, &path),
+            (Ok(()), Ok((token, _))) => {
                 machine.accept_receiver(link, reply, Producer::first_credit());
-                let link_kind = Link::Producer(producer);
-                return self.keep(
-                    link,
-                    Attached {
-                        path,
-                        link: link_kind,
-                    },
-                    machine,
-                );
+                let attached = Attached {
+                    path,
+                    token: Some(token),
+                    link: Link::Producer(producer),
+                };
+                return self.keep(link, attached, machine);
             }
-            Err(Identify::NotAPartition) => Refusal::idempotence_needs_a_partition(),
-            Err(Identify::Refused(error)) => Refusal::from_append(&error, &self.host, producer.hub().name()),
+            (Err(Identify::NotAPartition), _) => Refusal::idempotence_needs_a_partition(),
+            (Err(Identify::Refused(error)), _) => {
+                Refusal::from_append(&error, &self.host, producer.hub().name())
+            }
         };
         let error = self.told(refusal, &path);
         machine.refuse(link, error);
@@ -182,7 +184,7 @@ impl Conversation {
             }
             Address::Unknown => return Err(Refusal::address_unknown(address)),
         };
-        let permit = self.permit_listen(&path)?;
+        let (token, permit) = self.permit_listen(&path)?;
         let hub = self.hub(&hub)?;
         if !hub.consumer_group(&group) {
             return Err(Refusal::consumer_group_not_found(&self.host, hub.name(), &group));
@@ -197,8 +199,11 @@ impl Conversation {
             .receive(&permit, &group, start, options)
             .map_err(|error| Refusal::from_receive(&error, &self.host, hub.name(), &group, epoch))?;
         machine.accept_sender(link, reply(attach));
-        let link = Link::Consumer(Box::new(Consumer::new(attach, partition, receiver)));
-        Ok(Some(Attached { path, link }))
+        Ok(Some(Attached {
+            path,
+            token: Some(token),
+            link: Link::Consumer(Box::new(Consumer::new(attach, partition, receiver))),
+        }))
     }
 
     fn hub(&self, name: &str) -> Result<broker::Hub, Refusal> {
@@ -206,17 +211,17 @@ impl Conversation {
         hub.ok_or_else(|| Refusal::hub_not_found(&self.host, name))
     }
 
-    pub(super) fn permit_send(&self, path: &str) -> Result<Permit<Send>, Refusal> {
-        let (resource, now) = (Resource::Hub(path), self.door.now());
+    /// The permit, and where the token is that gives it.
+    pub(super) fn permit_send(&self, path: &str) -> Result<(Slot, Permit<Send>), Refusal> {
         self.grants
-            .check(Right::Send, path, |grant| grant.permit_send(&resource, now))
+            .permit_send(path, self.door.now())
             .map_err(|error| self.unauthorized(Right::Send, path, &error))
     }
 
-    pub(super) fn permit_listen(&self, path: &str) -> Result<Permit<Listen>, Refusal> {
-        let (resource, now) = (Resource::Hub(path), self.door.now());
+    /// The permit, and where the token is that gives it.
+    pub(super) fn permit_listen(&self, path: &str) -> Result<(Slot, Permit<Listen>), Refusal> {
         self.grants
-            .check(Right::Listen, path, |grant| grant.permit_listen(&resource, now))
+            .permit_listen(path, self.door.now())
             .map_err(|error| self.unauthorized(Right::Listen, path, &error))
     }
 

@@ -12,7 +12,7 @@ use super::requesting::{Awaited, Node, Reply};
 use crate::amqp::error::SERVER_BUSY;
 use crate::amqp::exchange::{Request, Response};
 use crate::amqp::grants::Showing;
-use crate::amqp::{cbs, management};
+use crate::amqp::{address, cbs, management};
 
 /// Bearer tokens of one connection that are looked at, at once. At it: the connection is not read until one is done.
 pub(super) const CHECKS_MAX: usize = 64;
@@ -36,7 +36,7 @@ impl Conversation {
         }
         let (shown, door) = (self.shown, self.door.clone());
         self.checks.push(Box::pin(async move {
-            let (resource, now) = (cbs::resource(&path), door.now());
+            let (resource, now) = (address::resource(&path), door.now());
             let outcome = door.authorizer().grant_bearer(&token, &resource, now).await;
             Checked { shown, outcome }
         }));
@@ -58,14 +58,14 @@ impl Conversation {
         };
         let request = &awaited.request;
         let response = match node {
-            Node::Cbs => cbs::checked(request, outcome, &mut self.grants, shown),
+            Node::Cbs => cbs::checked(request, outcome, &mut self.grants, shown, self.door.now()),
             Node::Management => management::checked(request, outcome, &self.door, &self.host),
         };
         self.on_response(node, &response);
         let reply = self.ready(&response, request);
         self.set_reply(place, reply);
         if node == Node::Cbs {
-            self.on_put(machine, now);
+            self.on_put(now);
         }
         self.limit_debt(machine);
     }

@@ -49,6 +49,7 @@ impl Conversation {
         let Some(Attached {
             link: Link::Consumer(consumer),
             path,
+            ..
         }) = self.links.get_mut(&link)
         else {
             return;

@@ -4,20 +4,25 @@ use std::time::Instant;
 
 use amqp::Connection;
 
-use super::requesting::{Node, Replies};
-use super::{Attached, Conversation, Link, Stopping};
+use super::{Conversation, Stopping};
 use crate::amqp::error::Refusal;
 
 impl Conversation {
-    /// The clock runs unless there is a link that is of use: one to `$cbs` alone is, to whom it has brought a grant.
+    /// The clock runs unless there is a link, and a grant: anybody may attach to `$cbs` and `$management`, and whoever has
+    /// lost their grants is about to lose the other links.
     pub(super) fn note_use(&mut self) {
-        let has_grants = self.has_grants();
-        let is_used = self.links.values().any(|link| has_grants || !link.is_to_cbs());
+        let is_used = self.has_grants() && !self.links.is_empty();
         self.linkless_since = match self.linkless_since {
             _ if is_used => None,
             None => Some(self.door.monotonic()),
             since => since,
         };
+    }
+
+    /// The clock begins anew: `$management` has told something to a client that shows a token with each request, and puts
+    /// none.
+    pub(super) fn note_answer(&mut self) {
+        self.linkless_since = self.linkless_since.map(|_| self.door.monotonic());
     }
 
     /// When the connection has been without use for too long.
@@ -40,14 +45,5 @@ impl Conversation {
         self.stopping = Stopping::Closed;
         let error = self.told(Refusal::linkless(self.door.limits().linkless), "");
         machine.close(Some(error));
-    }
-}
-
-impl Attached {
-    fn is_to_cbs(&self) -> bool {
-        matches!(
-            self.link,
-            Link::Requests(Node::Cbs) | Link::Replies(Replies { node: Node::Cbs, .. })
-        )
     }
 }

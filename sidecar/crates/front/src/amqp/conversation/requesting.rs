@@ -100,19 +100,16 @@ impl Conversation {
         });
         machine.set_credit(link, REQUEST_CREDIT);
         if node == Node::Cbs {
-            self.on_put(machine, incoming.came_at);
+            self.on_put(incoming.came_at);
         }
         self.limit_debt(machine);
     }
 
     /// A token may have been put, perhaps in the place of another.
-    pub(super) fn on_put(&mut self, machine: &mut Connection, now: Instant) {
+    pub(super) fn on_put(&mut self, now: Instant) {
         self.expect_expiry(self.door.now());
         self.expect_review(now);
         self.note_use();
-        if self.grants.take_replaced() {
-            self.end_unjustified(machine);
-        }
     }
 
     /// Closes the connection if its client asks much and takes no answers.
@@ -147,7 +144,10 @@ impl Conversation {
     }
 
     /// Counts it if it says no.
-    pub(super) fn on_response(&self, node: Node, response: &Response) {
+    pub(super) fn on_response(&mut self, node: Node, response: &Response) {
+        if node == Node::Management && response.condition.is_none() {
+            self.note_answer();
+        }
         if let Some(condition) = &response.condition {
             self.count_refusal(condition);
             tracing::debug!(?node, status = response.status, %response.description, "a request was refused");
@@ -271,6 +271,7 @@ pub(super) fn accept_requests(
     machine.accept_receiver(link, reply(attach), REQUEST_CREDIT);
     Attached {
         path: String::new(),
+        token: None,
         link: Link::Requests(node),
     }
 }
@@ -289,6 +290,7 @@ pub(super) fn accept_replies(
     };
     Attached {
         path: String::new(),
+        token: None,
         link: Link::Replies(replies),
     }
 }

@@ -4,13 +4,13 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use amqp::Connection;
 use auth::{Error, Grant};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
+use tokio::task::coop::consume_budget;
 
 use super::Conversation;
-use crate::amqp::grants::Showing;
+use crate::amqp::grants::Token;
 use crate::http::Door;
 use crate::identity::REVIEW_EVERY;
 
@@ -19,7 +19,7 @@ const AT_ONCE: usize = 8;
 
 /// What a grant has become.
 pub(super) struct Reviewed {
-    shown: Showing,
+    token: Token,
     outcome: Result<Grant, Error>,
 }
 
@@ -32,25 +32,19 @@ impl Conversation {
     }
 
     /// Looks at all grants, if it is time.
-    pub(super) fn begin_review(&mut self, machine: &mut Connection, now: Instant) {
+    pub(super) fn begin_review(&mut self, now: Instant) {
         if self.review_at.is_none_or(|at| at > now) {
             return;
         }
         self.review_at = None;
         let grants = self.grants.to_review();
-        match grants.is_empty() {
-            true => self.end_unjustified(machine),
-            false => self.review = Some(review(self.door.clone(), grants)),
+        if !grants.is_empty() {
+            self.review = Some(review(self.door.clone(), grants));
         }
     }
 
-    /// Returns whether a review has ended. Links whose rights are gone end with it.
-    pub(super) fn poll_review(
-        &mut self,
-        cx: &mut Context<'_>,
-        machine: &mut Connection,
-        now: Instant,
-    ) -> bool {
+    /// Returns whether a review has ended. Links whose rights are gone are in doubt from then on.
+    pub(super) fn poll_review(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let Some(review) = &mut self.review else {
             return false;
         };
@@ -58,22 +52,24 @@ impl Conversation {
             return false;
         };
         self.review = None;
-        for Reviewed { shown, outcome } in reviewed {
-            self.grants.renew(shown, outcome);
+        let time = self.door.now();
+        for Reviewed { token, outcome } in reviewed {
+            self.grants.renew(token, outcome, time);
         }
-        self.end_unjustified(machine);
         self.note_use();
         self.expect_review(now);
         true
     }
 }
 
-fn review(door: Door, grants: Vec<(Showing, Grant)>) -> BoxFuture<'static, Vec<Reviewed>> {
-    let review = move |(shown, grant): (Showing, Grant)| {
+fn review(door: Door, grants: Vec<(Token, Grant)>) -> BoxFuture<'static, Vec<Reviewed>> {
+    let review = move |(token, grant): (Token, Grant)| {
         let door = door.clone();
         async move {
+            // Most are decided without waiting for anything; other connections have their turn all the same.
+            consume_budget().await;
             let outcome = grant.review_again(door.authorizer(), door.now()).await;
-            Reviewed { shown, outcome }
+            Reviewed { token, outcome }
         }
     };
     stream::iter(grants)

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::peer::{Peer, encoded, jwt};
 use super::{NEVER, PARTITION, event, root, token};
-use crate::issuer::{WEB, bad_tokens, claims, now};
+use crate::issuer::{Issuer, WEB, bad_tokens, claims, now};
 use crate::world::{SENDER, World};
 
 const HUB: &str = "hubs.weft.dev/telemetry-hub";
@@ -241,6 +241,45 @@ async fn an_issuer_that_is_not_trusted_any_more_takes_its_links_along() {
     let error = detached(&mut peer).await;
     assert_eq!(error.condition, Condition::UNAUTHORIZED_ACCESS);
     assert!(error.description.contains("issuer"), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_that_its_issuer_has_given_up_takes_its_links_along() {
+    let world = World::start().await;
+    world.identity.roles.give(WEB, "send", HUB);
+    let mut peer = web(&world).await;
+    peer.attach_sender("telemetry", vec![]).await.unwrap();
+    world.identity.issuer.rotate();
+    world.authorizer.trust(world.identity.issuer.published());
+    let error = detached(&mut peer).await;
+    assert_eq!(error.condition, Condition::UNAUTHORIZED_ACCESS);
+    assert!(error.description.contains("matches no key"), "{error}");
+    let error = peer.attach_sender("telemetry", vec![]).await.unwrap_err();
+    assert!(error.description.contains("matches no key"), "{error}");
+    let mut renewed = web(&world).await;
+    renewed.attach_sender("telemetry", vec![]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_whose_issuer_s_keys_are_not_known_yet_is_for_later() {
+    let world = World::start().await;
+    world.identity.roles.give(WEB, "send", HUB);
+    world.authorizer.trust(Issuer::awaited());
+    let mut peer = Peer::connect(world.amqp).await;
+    let cbs = peer.node("$cbs").await;
+    let bearer = world.identity.issuer.token(WEB);
+    let answer = peer.put_jwt(cbs, AUDIENCE, &bearer).await;
+    assert_eq!(status(&answer).0, 503);
+    assert_eq!(
+        answer.application_property("error-condition"),
+        Some(&Value::Symbol(amqp::Symbol::from_static(
+            "com.microsoft:server-busy"
+        )))
+    );
+    world.authorizer.trust(world.identity.issuer.published());
+    let answer = peer.put_jwt(cbs, AUDIENCE, &bearer).await;
+    assert_eq!(status(&answer).0, 202);
+    peer.attach_sender("telemetry", vec![]).await.unwrap();
 }
 
 #[tokio::test]

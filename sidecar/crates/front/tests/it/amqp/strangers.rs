@@ -6,15 +6,33 @@ use amqp::message::{Body, Message, MessageId, Properties};
 use amqp::{Condition, Performative, Value};
 use front::Limits;
 
-use super::peer::{Peer, encoded, jwt};
-use super::root;
-use crate::world::World;
+use super::peer::{Peer, encoded, jwt, token};
+use super::{NEVER, root};
+use crate::world::{LISTENER, World};
 
 /// A put of a type of token that nobody knows.
 fn unknown(kind: &str) -> [(&'static str, Value); 3] {
     let mut properties = jwt("sb://localhost/telemetry");
     properties[1].1 = Value::String(kind.to_owned());
     properties
+}
+
+/// A question about the hub.
+fn read_hub() -> [(&'static str, Value); 3] {
+    let text = |text: &str| Value::String(text.to_owned());
+    [
+        ("operation", text("READ")),
+        ("name", text("telemetry")),
+        ("type", text("com.microsoft:eventhub")),
+    ]
+}
+
+/// Connections that nobody uses are closed after that time.
+fn linkless(allowed: Duration) -> Limits {
+    Limits {
+        linkless: allowed,
+        ..Limits::default()
+    }
 }
 
 /// Why the connection is closed.
@@ -120,17 +138,55 @@ async fn who_has_shown_a_token_may_leave_more_answers_waiting() {
 }
 
 #[tokio::test]
-async fn links_to_cbs_alone_keep_no_connection_open_but_that_of_who_has_shown_a_token() {
-    let limits = Limits {
-        linkless: Duration::from_millis(500),
-        ..Limits::default()
-    };
-    let world = World::with(limits).await;
-    let mut stranger = Peer::connect(world.amqp).await;
-    stranger.node("$cbs").await;
+async fn links_to_nodes_alone_keep_no_connection_open_but_that_of_who_has_shown_a_token() {
+    let world = World::with(linkless(Duration::from_millis(500))).await;
+    for nodes in [
+        &["$cbs"][..],
+        &["$management"],
+        &["telemetry/$management"],
+        &["$cbs", "anything/$management"],
+    ] {
+        let mut stranger = Peer::connect(world.amqp).await;
+        for node in nodes {
+            stranger.node(node).await;
+        }
+        let error = closed(&mut stranger).await;
+        assert_eq!(error.condition, Condition::CONNECTION_FORCED, "{nodes:?}");
+        assert!(stranger.is_closed().await, "{nodes:?}");
+    }
     let mut known = root(&world).await;
-    let error = closed(&mut stranger).await;
-    assert_eq!(error.condition, Condition::CONNECTION_FORCED);
     tokio::time::sleep(Duration::from_millis(700)).await;
     known.attach_sender("telemetry", vec![]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stranger_wins_no_time_by_asking_or_attaching_again() {
+    let world = World::with(linkless(Duration::from_secs(2))).await;
+    let mut stranger = Peer::connect(world.amqp).await;
+    let management = stranger.node("$management").await;
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let answer = stranger.ask(management, &read_hub(), Value::Null).await;
+        assert_eq!(answer.application_property("status-code"), Some(&Value::Int(401)));
+        stranger.attach_sender("$management", vec![]).await.unwrap();
+    }
+    let closed = tokio::time::timeout(Duration::from_millis(1_600), closed(&mut stranger)).await;
+    assert_eq!(closed.expect("in time").condition, Condition::CONNECTION_FORCED);
+}
+
+#[tokio::test]
+async fn who_shows_a_token_with_each_request_is_no_stranger() {
+    let world = World::with(linkless(Duration::from_secs(1))).await;
+    let mut peer = Peer::connect(world.amqp).await;
+    let management = peer.node("$management").await;
+    let sas = token("listener", LISTENER, "sb://localhost/telemetry", NEVER);
+    let mut read = read_hub().to_vec();
+    read.push(("security_token", Value::String(sas)));
+    for _ in 0..4 {
+        let answer = peer.ask(management, &read, Value::Null).await;
+        assert_eq!(answer.application_property("status-code"), Some(&Value::Int(200)));
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    let error = closed(&mut peer).await;
+    assert_eq!(error.condition, Condition::CONNECTION_FORCED);
 }
