@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use broker::{Broker, Origin};
 use bytes::Bytes;
-use checkpoint::{CheckpointStore, Claim, Entries, Log, StoreError};
+use checkpoint::{CheckpointStore, Claim, Entries, Log, Opened, StoreError};
 use serde::{Deserialize, Serialize};
 use storage::{Table, Version};
 use uuid::Uuid;
@@ -20,18 +20,23 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// What the disk says about its log's beginning.
 #[derive(Debug, Serialize, Deserialize)]
-struct Note {
-    claim: Claim,
-    /// What the copy held is in the log. Until then a start takes it over again.
-    is_complete: bool,
+#[serde(rename_all = "camelCase")]
+enum Note {
+    /// The log has an identity, and nothing is numbered yet. Each start asks the copy, which gives a log that it knows
+    /// already what it gave before: however often a start is interrupted, there was one beginning.
+    Begun { log: Uuid },
+    /// What the copy held is in the log.
+    Complete { claim: Claim },
 }
 
 /// The beginning of a log.
 #[derive(Debug)]
 pub(crate) struct Birth {
     folder: PathBuf,
-    note: Note,
-    version: Option<Version>,
+    /// Of the note.
+    version: Version,
+    claim: Claim,
+    is_complete: bool,
     restored: Entries,
 }
 
@@ -47,134 +52,114 @@ impl Birth {
         namespace_uid: &str,
         places: &[&dyn CheckpointStore],
     ) -> Result<Self, Error> {
-        let entries = table.snapshot();
-        let found = entries.iter().find(|entry| entry.key == KEY);
-        let mut birth = match found {
-            Some(entry) => Self {
-                folder: folder.to_owned(),
-                note: serde_json::from_slice(&entry.value).map_err(|cause| Error::Note {
-                    folder: folder.to_owned(),
-                    cause,
-                })?,
-                version: Some(entry.version),
-                restored: Entries::new(),
-            },
-            // A log from before there were incarnations has numbered already.
-            None if !entries.is_empty() => Self::complete_at_once(folder, namespace_uid),
-            None => Self::at_the_copy(folder, namespace_uid, places).await?,
+        let (note, version) = match read(table, folder)? {
+            Some(noted) => noted,
+            // Before the copy hears of it: it could not be told from another log after a crash otherwise.
+            None => {
+                let note = Note::first(table, namespace_uid);
+                let version = write(table, folder, None, &note).await?;
+                (note, version)
+            }
         };
-        if birth.version.is_none() {
-            birth.write(table).await?;
-        } else if !birth.note.is_complete {
-            birth.ask_again(table, places).await?;
-        }
-        Ok(birth)
-    }
-
-    fn complete_at_once(folder: &Path, namespace_uid: &str) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            note: Note {
-                claim: Claim {
-                    incarnation: 0,
-                    log: Uuid::new_v4(),
-                    data: namespace_uid.to_owned(),
-                    lost: false,
-                },
-                is_complete: true,
-            },
-            version: None,
-            restored: Entries::new(),
-        }
-    }
-
-    /// Whoever claimed the copy meanwhile has given numbers that are not known here: the claim is another one then.
-    async fn ask_again(&mut self, table: &dyn Table, places: &[&dyn CheckpointStore]) -> Result<(), Error> {
-        let opened = ask(places, self.log(), &self.note.claim.data).await?;
-        self.restored = opened.restored;
-        if self.note.claim != opened.claim {
-            self.note.claim = opened.claim;
-            self.write(table).await?;
-        }
-        Ok(())
-    }
-
-    async fn at_the_copy(
-        folder: &Path,
-        namespace_uid: &str,
-        places: &[&dyn CheckpointStore],
-    ) -> Result<Self, Error> {
-        let log = Log::New { id: Uuid::new_v4() };
-        let opened = ask(places, log, namespace_uid).await?;
-        if opened.claim.lost {
-            tracing::warn!(
-                incarnation = opened.claim.incarnation,
-                restored = opened.restored.len(),
-                "the disk is empty though there were events before: they are lost; consumers go on from {}",
-                names(places)
-            );
-        }
+        let (claim, is_complete, restored) = match note {
+            Note::Begun { log } => {
+                let opened = ask(places, log, namespace_uid).await?;
+                (opened.claim, false, opened.restored)
+            }
+            Note::Complete { claim } => (claim, true, Entries::new()),
+        };
         Ok(Self {
             folder: folder.to_owned(),
-            note: Note {
-                claim: opened.claim,
-                is_complete: false,
-            },
-            version: None,
-            restored: opened.restored,
+            version,
+            claim,
+            is_complete,
+            restored,
         })
     }
 
     /// What the broker begins with.
     pub(crate) fn origin(&self) -> Origin {
         Origin {
-            incarnation: self.note.claim.incarnation,
+            incarnation: self.claim.incarnation,
             restored: self.restored.clone(),
         }
     }
 
     /// Once the broker has written down what it began with.
-    pub(crate) async fn complete(mut self, table: &dyn Table, broker: &Broker) -> Result<Claim, Error> {
-        if !self.note.is_complete {
+    pub(crate) async fn complete(self, table: &dyn Table, broker: &Broker) -> Result<Claim, Error> {
+        if !self.is_complete {
             while !self.restored.is_empty() && !broker.has_restored().await {
                 tracing::error!("the disk does not take the checkpoints that came back; trying again");
                 tokio::time::sleep(RETRY).await;
             }
-            self.note.is_complete = true;
-            self.write(table).await?;
+            let note = Note::Complete {
+                claim: self.claim.clone(),
+            };
+            write(table, &self.folder, Some(self.version), &note).await?;
         }
-        Ok(self.note.claim)
+        Ok(self.claim)
     }
+}
 
-    /// As the copy knows it.
-    fn log(&self) -> Log {
-        let Claim { incarnation, log, .. } = self.note.claim;
-        match self.note.is_complete {
-            true => Log::Known { id: log, incarnation },
-            false => Log::New { id: log },
+impl Note {
+    /// On a disk that has none.
+    fn first(table: &dyn Table, namespace_uid: &str) -> Self {
+        let log = Uuid::new_v4();
+        if table.snapshot().is_empty() {
+            return Self::Begun { log };
+        }
+        // A log from before there were incarnations has numbered already.
+        Self::Complete {
+            claim: Claim {
+                incarnation: 0,
+                log,
+                data: namespace_uid.to_owned(),
+                lost: false,
+            },
         }
     }
+}
 
-    async fn write(&mut self, table: &dyn Table) -> Result<(), Error> {
-        let value = serde_json::to_vec(&self.note).map_err(|cause| Error::Note {
-            folder: self.folder.clone(),
-            cause,
-        })?;
-        let written = table.compare_and_set(KEY, self.version, Bytes::from(value)).await;
-        let version = written.map_err(|cause| Error::Claim {
-            folder: self.folder.clone(),
-            cause,
-        })?;
-        self.version = Some(version);
-        Ok(())
+fn read(table: &dyn Table, folder: &Path) -> Result<Option<(Note, Version)>, Error> {
+    let entries = table.snapshot();
+    let Some(entry) = entries.iter().find(|entry| entry.key == KEY) else {
+        return Ok(None);
+    };
+    match serde_json::from_slice(&entry.value) {
+        Ok(note) => Ok(Some((note, entry.version))),
+        Err(cause) => Err(unreadable(folder, cause)),
+    }
+}
+
+async fn write(
+    table: &dyn Table,
+    folder: &Path,
+    version: Option<Version>,
+    note: &Note,
+) -> Result<Version, Error> {
+    let value = serde_json::to_vec(note).map_err(|cause| unreadable(folder, cause))?;
+    let written = table.compare_and_set(KEY, version, Bytes::from(value)).await;
+    written.map_err(|cause| Error::Claim {
+        folder: folder.to_owned(),
+        cause,
+    })
+}
+
+fn unreadable(folder: &Path, cause: serde_json::Error) -> Error {
+    Error::Note {
+        folder: folder.to_owned(),
+        cause,
     }
 }
 
 /// Asks until there is an answer. Only what no waiting mends is an error.
-async fn ask(places: &[&dyn CheckpointStore], log: Log, data: &str) -> Result<checkpoint::Opened, Error> {
+async fn ask(places: &[&dyn CheckpointStore], log: Uuid, data: &str) -> Result<Opened, Error> {
     loop {
-        match checkpoint::open(places, log, data, broker::least_incarnation).await {
-            Ok(opened) => return Ok(opened),
+        match checkpoint::open(places, Log::New { id: log }, data, broker::least_incarnation).await {
+            Ok(opened) => {
+                tell_loss(&opened, places);
+                return Ok(opened);
+            }
             Err(cause @ (StoreError::Fenced | StoreError::Damaged(_))) => {
                 return Err(Error::Copy {
                     place: names(places),
@@ -189,6 +174,17 @@ async fn ask(places: &[&dyn CheckpointStore], log: Log, data: &str) -> Result<ch
             }
         }
         tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn tell_loss(opened: &Opened, places: &[&dyn CheckpointStore]) {
+    if opened.claim.lost {
+        tracing::warn!(
+            incarnation = opened.claim.incarnation,
+            restored = opened.restored.len(),
+            "the disk is empty though there were events before: they are lost; consumers go on from {}",
+            names(places)
+        );
     }
 }
 

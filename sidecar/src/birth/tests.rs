@@ -1,7 +1,11 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use checkpoint::Memory;
-use storage::memory::Store;
+use checkpoint::{Memory, Stored};
+use futures_util::future::BoxFuture;
+use storage::memory::{MemoryTable, Store};
+use storage::{Entry, TableError};
+use tokio::sync::Notify;
 
 use super::*;
 
@@ -26,24 +30,31 @@ impl World {
     }
 
     async fn begin(&self) -> Claim {
-        let birth = self.find().await;
-        let (log, table, replay) = self.disk.open();
+        let (_, table, _) = self.disk.open();
+        let claim = self.begin_through(table.as_ref(), &[&self.copy]).await;
+        claim.expect("a beginning")
+    }
+
+    /// A start, and a crash after it: nothing is left but what was durable.
+    async fn begin_through(
+        &self,
+        table: &dyn Table,
+        places: &[&dyn CheckpointStore],
+    ) -> Result<Claim, Error> {
+        let birth = Birth::find(table, Path::new("shop"), "uid", places).await?;
+        let (log, for_broker, replay) = self.disk.open();
         let (clock, registry) = (runtime::Clock::system(), runtime::metrics::Registry::default());
-        let scope = runtime::TaskScope::root();
+        let process = Process(runtime::TaskScope::root());
         let broker = Broker::start(
             log,
-            table.clone(),
+            for_broker,
             replay,
             clock,
-            &scope,
+            &process.0,
             &registry,
             birth.origin(),
         );
-        let broker = broker.expect("the broker starts");
-        let claim = birth.complete(table.as_ref(), &broker).await;
-        // A crash: nothing is left but what was durable.
-        scope.cancel();
-        claim.expect("the disk takes it")
+        birth.complete(table, &broker.expect("the broker starts")).await
     }
 
     /// What the log says of checkpoints.
@@ -59,6 +70,134 @@ impl World {
 
     fn lose_the_disk(&mut self) {
         self.disk = Store::unbounded();
+    }
+}
+
+/// Whose tasks end with it.
+struct Process(runtime::TaskScope);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Lets so many steps of a start pass; then the power fails.
+struct Fuse {
+    left: AtomicUsize,
+    blown: Notify,
+}
+
+impl Fuse {
+    fn of(steps: usize) -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicUsize::new(steps),
+            blown: Notify::new(),
+        })
+    }
+
+    async fn step(&self) {
+        if !take_one(&self.left) {
+            self.blown.notify_one();
+            std::future::pending().await
+        }
+    }
+
+    /// The step before something is done, and the one after it.
+    async fn around<T>(&self, act: impl Future<Output = T>) -> T {
+        self.step().await;
+        let outcome = act.await;
+        self.step().await;
+        outcome
+    }
+}
+
+fn take_one(left: &AtomicUsize) -> bool {
+    let less = |left: usize| left.checked_sub(1);
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+        .is_ok()
+}
+
+/// A disk or a copy behind a fuse.
+struct Fused<T>(T, Arc<Fuse>);
+
+impl Table for Fused<Arc<MemoryTable>> {
+    fn snapshot(&self) -> Vec<Entry> {
+        self.0.snapshot()
+    }
+
+    fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<Version>,
+        value: Bytes,
+    ) -> BoxFuture<'static, Result<Version, TableError>> {
+        let (table, fuse, key) = (self.0.clone(), self.1.clone(), key.to_owned());
+        let write = async move { table.compare_and_set(&key, expected, value).await };
+        Box::pin(async move { fuse.around(write).await })
+    }
+}
+
+impl CheckpointStore for Fused<Memory> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn pause(&self) -> Duration {
+        self.0.pause()
+    }
+
+    fn page_bytes_max(&self) -> usize {
+        self.0.page_bytes_max()
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Stored, StoreError>> {
+        Box::pin(self.1.around(self.0.load()))
+    }
+
+    fn claim<'a>(
+        &'a self,
+        former: Option<&'a Claim>,
+        next: &'a Claim,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.1.around(self.0.claim(former, next)))
+    }
+
+    fn save<'a>(
+        &'a self,
+        claim: &'a Claim,
+        page: usize,
+        bytes: Bytes,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.1.around(self.0.save(claim, page, bytes)))
+    }
+}
+
+/// A disk that takes so many values and no more.
+struct Refusing {
+    table: Arc<MemoryTable>,
+    left: AtomicUsize,
+}
+
+impl Table for Refusing {
+    fn snapshot(&self) -> Vec<Entry> {
+        self.table.snapshot()
+    }
+
+    fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<Version>,
+        value: Bytes,
+    ) -> BoxFuture<'static, Result<Version, TableError>> {
+        if take_one(&self.left) {
+            return self.table.compare_and_set(key, expected, value);
+        }
+        let refusal = TableError::Io {
+            key: key.to_owned(),
+            reason: "it may not be written to".to_owned(),
+        };
+        Box::pin(async { Err(refusal) })
     }
 }
 
@@ -101,6 +240,68 @@ async fn what_was_saved_comes_back_until_the_broker_has_written_it_down() {
     world.begin().await;
     assert!(world.find().await.origin().restored.is_empty());
     assert_eq!(world.saved().await, saved, "it is in the log");
+}
+
+/// Starts until the power fails after so many steps. Whether it got to the end.
+async fn start_until(world: &World, other: &Memory, steps: usize) -> bool {
+    let fuse = Fuse::of(steps);
+    let (_, table, _) = world.disk.open();
+    let table = Fused(table, fuse.clone());
+    let copies = [world.copy.clone(), other.clone()].map(|copy| Fused(copy, fuse.clone()));
+    let places: [&dyn CheckpointStore; 2] = [&copies[0], &copies[1]];
+    tokio::select! {
+        claim = world.begin_through(&table, &places) => claim.is_ok(),
+        () = fuse.blown.notified() => false,
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_is_cut_off_again_and_again_wherever_it_is_was_one_beginning() {
+    for is_lost in [false, true] {
+        for steps in 0.. {
+            let (mut world, other) = (World::new(), Memory::default());
+            if is_lost {
+                assert!(start_until(&world, &other, usize::MAX).await);
+                world.lose_the_disk();
+            }
+            let is_uncut = start_until(&world, &other, steps).await;
+            for _ in 0..2 {
+                start_until(&world, &other, steps).await;
+            }
+            let (_, table, _) = world.disk.open();
+            let claim = world.begin_through(table.as_ref(), &[&world.copy, &other]).await;
+            let claim = claim.expect("a beginning");
+            let expected = (u64::from(is_lost), is_lost);
+            assert_eq!((claim.incarnation, claim.lost), expected, "cut off after {steps}");
+            for copy in [&world.copy, &other] {
+                let known = copy.load().await.expect("it answers").claim;
+                assert_eq!(known.as_ref(), Some(&claim), "cut off after {steps}");
+            }
+            if is_uncut {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_refuses_burns_no_incarnation() {
+    for writes in 0..2 {
+        let world = World::new();
+        let (_, table, _) = world.disk.open();
+        let table = Refusing {
+            table,
+            left: AtomicUsize::new(writes),
+        };
+        for _ in 0..3 {
+            let refused = world.begin_through(&table, &[&world.copy]).await;
+            assert!(matches!(refused, Err(Error::Claim { .. })), "{refused:?}");
+        }
+        let is_claimed = world.copy.load().await.expect("it answers").claim.is_some();
+        assert_eq!(is_claimed, writes > 0, "the disk knows first");
+        let claim = world.begin().await;
+        assert_eq!((claim.incarnation, claim.lost), (0, false));
+    }
 }
 
 #[tokio::test]

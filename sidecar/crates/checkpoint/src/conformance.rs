@@ -25,6 +25,7 @@ pub async fn check<F: Future<Output = Place>>(mut new_place: impl FnMut() -> F) 
     the_largest_page_fits(new_place().await).await;
     nothing_is_saved_without_a_claim(new_place().await).await;
     a_claim_may_skip_incarnations(new_place().await).await;
+    other_data_takes_the_place_whatever_incarnation_it_is_of(new_place().await).await;
     of_many_that_claim_at_once_one_succeeds(new_place().await).await;
 }
 
@@ -175,6 +176,39 @@ async fn a_claim_may_skip_incarnations(place: Place) {
     // Another one that takes the place for an unused one.
     let refused = former.claim(None, &claim(5)).await;
     assert_eq!(refused, Err(StoreError::Conflict));
+}
+
+async fn other_data_takes_the_place_whatever_incarnation_it_is_of(place: Place) {
+    let (former, store) = (place(), place());
+    let foreign = Claim {
+        data: "another".to_owned(),
+        ..claim(12)
+    };
+    former.claim(None, &foreign).await.expect("nobody claimed it yet");
+    for text in ["foreign", "foreign again"] {
+        for page in [0, 5] {
+            save(&former, &foreign, page, text).await;
+        }
+    }
+    let first = claim(0);
+    store.claim(Some(&foreign), &first).await.expect("it was seen");
+    save(&store, &first, 5, "ours").await;
+    let refused = former.save(&foreign, 5, Bytes::from_static(b"late")).await;
+    assert_eq!(refused, Err(StoreError::Fenced));
+    let expected = vec![(0, Bytes::from("foreign again")), (5, Bytes::from("ours"))];
+    assert_eq!(load(&place()).await.pages, expected);
+    let restarted = place();
+    save(&restarted, &first, 5, "ours again").await;
+    assert_eq!(load(&place()).await.pages[1].1, "ours again");
+    // And back, without a beginning in between.
+    former.claim(Some(&first), &foreign).await.expect("it was seen");
+    save(&former, &foreign, 5, "theirs").await;
+    assert_eq!(load(&place()).await.pages[1].1, "theirs");
+    store.claim(Some(&foreign), &first).await.expect("it was seen");
+    save(&store, &first, 5, "ours once more").await;
+    let stored = load(&place()).await;
+    assert_eq!(stored.pages[1].1, "ours once more");
+    assert_eq!(stored.claim, Some(first));
 }
 
 async fn of_many_that_claim_at_once_one_succeeds(place: Place) {

@@ -39,12 +39,14 @@ pub struct Opened {
 /// `places` are all where the copy may lie: first the one that it is written to, then those that it was or may be
 /// written to at other times, which only learn of the claim.
 ///
-/// What belongs to other `data` (the uid of a Namespace) is nothing to this log, and is replaced: its events lie elsewhere.
-///
 /// A new log gets the incarnation after the highest one that any place knows of, from its claim or its pages, and at
 /// least what `least` wants for what was saved; 0 where there is nothing. It also gets everything that was saved last. If
 /// it claimed before and then lost its footing (a crash between claim and first number), it gets the same again. A log
 /// that goes on keeps its incarnation, and takes a place that it is new to.
+///
+/// What other `data` (the uid of a Namespace) left in a place is nothing to a log that goes on, and is replaced: its events
+/// lie elsewhere. A new log goes on from it, unless there is something of its own: a cluster that was lost is made again
+/// with other uids.
 ///
 /// # Errors
 /// [`StoreError::Fenced`] if a log that goes on meets another one that is not older: the disk was replaced while this one
@@ -99,30 +101,32 @@ pub async fn settle(store: &dyn CheckpointStore, claim: &Claim) -> Result<(Claim
 /// What a place says of the log before.
 struct Found {
     claim: Option<Claim>,
-    /// It is of other data.
+    /// The claim is of other data.
     is_foreign: bool,
-    /// The highest incarnation that wrote a page; 0 if no page can be read.
+    own: Saved,
+    /// Of other data.
+    foreign: Saved,
+}
+
+/// Pages of one kind.
+#[derive(Default)]
+struct Saved {
+    /// The highest incarnation that wrote one; `None` if there is none.
     written: Option<u64>,
     entries: Entries,
 }
 
 impl Found {
     fn new(store: &dyn CheckpointStore, stored: &Stored, data: &str) -> Self {
-        let mut found = Self {
-            claim: stored.claim.clone(),
-            is_foreign: stored.claim.as_ref().is_some_and(|claim| claim.data != data),
-            written: None,
-            entries: Entries::new(),
-        };
+        let is_foreign = stored.claim.as_ref().is_some_and(|claim| claim.data != data);
+        let (mut own, mut foreign) = (Saved::default(), Saved::default());
         for (index, bytes) in &stored.pages {
             match page::decode(bytes) {
-                Ok(page) if page.data == data => {
-                    found.written = found.written.max(Some(page.incarnation));
-                    found.entries.extend(page.entries);
-                }
-                Ok(_) => {}
+                Ok(page) if page.data == data => own.add(page.incarnation, page.entries),
+                Ok(page) => foreign.add(page.incarnation, page.entries),
                 Err(error) => {
-                    found.written = found.written.max((!found.is_foreign).then_some(0));
+                    let whose = if is_foreign { &mut foreign } else { &mut own };
+                    whose.add(0, Entries::new());
                     tracing::error!(
                         page = index,
                         "a page of the checkpoints in {} is left out: {error}",
@@ -131,21 +135,41 @@ impl Found {
                 }
             }
         }
-        found
+        Self {
+            claim: stored.claim.clone(),
+            is_foreign,
+            own,
+            foreign,
+        }
     }
 
     fn own(&self, id: Uuid) -> Option<&Claim> {
-        self.known().filter(|claim| claim.log == id)
+        self.claim.as_ref().filter(|claim| claim.log == id)
     }
 
-    /// The incarnation of another log's claim.
+    /// The incarnation of another log's claim, whatever its data.
     fn other(&self, id: Uuid) -> Option<u64> {
-        let other = self.known().filter(|claim| claim.log != id);
+        let other = self.claim.as_ref().filter(|claim| claim.log != id);
         other.map(|claim| claim.incarnation)
     }
 
-    fn known(&self) -> Option<&Claim> {
-        self.claim.as_ref().filter(|_| !self.is_foreign)
+    /// Whether a log of this data that is not older than `incarnation` was here after the one with this `id`.
+    fn has_overtaken(&self, id: Uuid, incarnation: u64) -> bool {
+        if self.is_foreign {
+            return false;
+        }
+        self.other(id) >= Some(incarnation) || self.own(id).is_none() && self.own.written > Some(incarnation)
+    }
+
+    fn saved(&self) -> [&Saved; 2] {
+        [&self.own, &self.foreign]
+    }
+}
+
+impl Saved {
+    fn add(&mut self, incarnation: u64, entries: Entries) {
+        self.written = self.written.max(Some(incarnation));
+        self.entries.extend(entries);
     }
 }
 
@@ -159,15 +183,17 @@ async fn look(places: &[&dyn CheckpointStore], data: &str) -> Result<Vec<Found>,
 
 /// The claim for a new log.
 fn begin(found: &[Found], id: Uuid, data: &str, least: impl Fn(&Entries) -> u64) -> Claim {
-    let least = found.iter().map(|place| least(&place.entries)).max();
+    let saved = || found.iter().flat_map(Found::saved);
+    let least = saved().map(|saved| least(&saved.entries)).max();
     let least = least.unwrap_or_default();
     let own = found.iter().filter_map(|place| place.own(id));
     let own = own.max_by_key(|claim| claim.incarnation);
     let others = found.iter().filter_map(|place| place.other(id));
-    let written = found.iter().filter_map(|place| place.written).max();
+    let written = saved().filter_map(|saved| saved.written).max();
     match (own, others.max()) {
         (Some(own), other) if other < Some(own.incarnation) && written <= Some(own.incarnation) => Claim {
             incarnation: own.incarnation.max(least),
+            data: data.to_owned(),
             ..own.clone()
         },
         (own, other) => {
@@ -187,10 +213,7 @@ fn go_on(found: &[Found], id: Uuid, incarnation: u64, data: &str) -> Result<Clai
     let own = found.iter().filter_map(|place| place.own(id));
     let own = own.max_by_key(|claim| claim.incarnation);
     let incarnation = own.map_or(incarnation, |own| own.incarnation.max(incarnation));
-    let is_taken = found.iter().any(|place| {
-        place.other(id) >= Some(incarnation) || place.own(id).is_none() && place.written > Some(incarnation)
-    });
-    if is_taken {
+    if found.iter().any(|place| place.has_overtaken(id, incarnation)) {
         return Err(StoreError::Fenced);
     }
     Ok(Claim {
@@ -213,10 +236,19 @@ async fn take(places: &[&dyn CheckpointStore], found: &[Found], claim: &Claim) -
     Ok(has_claimed)
 }
 
-/// What the latest incarnation saved; the first place's if several have that.
+/// What the place holds that has something of this data, of the latest incarnation; or else of the data before. The first
+/// one, if several are alike.
 fn newest(found: Vec<Found>) -> Entries {
-    let newest = found.into_iter().rev().max_by_key(|place| place.written);
-    newest.map(|place| place.entries).unwrap_or_default()
+    let newest = found
+        .into_iter()
+        .rev()
+        .max_by_key(|place| (place.own.written, place.foreign.written));
+    newest.map_or_else(Entries::new, |place| {
+        // Pages that were not written again since this data came are what it went on from.
+        let mut entries = place.foreign.entries;
+        entries.extend(place.own.entries);
+        entries
+    })
 }
 
 #[cfg(test)]

@@ -26,7 +26,8 @@ pub struct Claim {
 pub struct Stored {
     /// The claim in effect; `None` in a place that nobody used yet.
     pub claim: Option<Claim>,
-    /// Index and bytes of the newest version of each page that was ever saved, in any order.
+    /// Index and bytes of the newest version of each page that was ever saved, in any order. What was saved under a later
+    /// claim is newer, whatever incarnation that is of.
     pub pages: Vec<(usize, Bytes)>,
 }
 
@@ -71,7 +72,8 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// [`StoreError::Damaged`] if the claim cannot be read: without it nobody knows what may be numbered.
     fn load(&self) -> BoxFuture<'_, Result<Stored, StoreError>>;
 
-    /// Puts `next` in the place of `former`, whose incarnation is not higher.
+    /// Puts `next` in the place of `former`. Of the same data, the incarnation of `next` is not lower; of other data it may
+    /// be anything.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the claim in effect is not `former`.

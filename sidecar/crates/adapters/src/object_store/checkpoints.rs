@@ -3,7 +3,8 @@
 //! Every version of a page is an object of its own that is created and never replaced: that is what all
 //! object stores can do alike, atomically. The greatest name is the newest; the last two are kept, so that a
 //! reader who saw the one before still finds it. Claims are counted and never deleted: that there is one with
-//! the next number is how the former owner finds out.
+//! the next number is how the former owner finds out. Each begins a new term, which the names of its pages begin with: what
+//! somebody else left, or saves late, never hides them.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,6 +19,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use super::location::{self, LocationError};
 use super::names::{self, Generation, Name};
@@ -66,7 +68,45 @@ pub struct ObjectCheckpoints {
 #[derive(Clone, Debug)]
 struct Numbered {
     number: u64,
+    written: Written,
+}
+
+/// What the object of a claim says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Written {
+    /// What is saved under this claim is newer than all of a lower term.
+    term: u64,
+    #[serde(flatten)]
     claim: Claim,
+}
+
+/// The newest of everything there is.
+#[derive(Debug, Default)]
+struct Newest {
+    /// Number of the claim.
+    claim: Option<u64>,
+    pages: [Option<Generation>; PAGES],
+}
+
+impl Newest {
+    fn of(names: Vec<Name>) -> Self {
+        let mut newest = Self::default();
+        for name in names {
+            match name {
+                Name::Claim(number) => newest.claim = newest.claim.max(Some(number)),
+                Name::Page(page, generation) => {
+                    newest.pages[page] = newest.pages[page].max(Some(generation));
+                }
+            }
+        }
+        newest
+    }
+
+    /// The highest term of a page.
+    fn term(&self) -> Option<u64> {
+        let newest = self.pages.iter().flatten().max();
+        newest.map(|generation| generation.term)
+    }
 }
 
 impl ObjectCheckpoints {
@@ -121,16 +161,9 @@ impl ObjectCheckpoints {
     }
 
     async fn try_load(&self) -> Result<Result<Stored, StoreError>, Error> {
-        let names = self.list(&self.prefix).await?;
-        let mut newest: [Option<Generation>; PAGES] = [None; PAGES];
-        let mut latest = None;
-        for name in names {
-            match name {
-                Name::Claim(number) => latest = latest.max(Some(number)),
-                Name::Page(page, generation) => newest[page] = newest[page].max(Some(generation)),
-            }
-        }
+        let newest = Newest::of(self.list(&self.prefix).await?);
         let pages = newest
+            .pages
             .into_iter()
             .enumerate()
             .filter_map(|(page, generation)| generation.map(|generation| (page, generation)));
@@ -142,52 +175,67 @@ impl ObjectCheckpoints {
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
-        let claim = match latest {
+        let written = match newest.claim {
             Some(number) => self.read_claim(number).await?,
             None => Ok(None),
         };
-        Ok(claim.map(|claim| Stored { claim, pages }))
+        Ok(written.map(|written| Stored {
+            claim: written.map(|written| written.claim),
+            pages,
+        }))
     }
 
     /// Under the number after the newest one: of two who do so at the same time one creates it.
     async fn put_claim(&self, former: Option<&Claim>, next: &Claim) -> Result<(), StoreError> {
-        let latest = self.latest_claim().await?;
-        if latest.as_ref().map(|latest| &latest.claim) != former {
+        // Pages as well: where claims were deleted, they tell which terms there were.
+        let newest = Newest::of(self.list(&self.prefix).await.map_err(failed)?);
+        let latest = self.note_latest(newest.claim).await?;
+        if latest.as_ref().map(|latest| &latest.written.claim) != former {
             return Err(StoreError::Conflict);
         }
-        let number = latest.map_or(0, |latest| latest.number + 1);
-        let bytes = serde_json::to_vec(next).map_err(|error| StoreError::Refused(error.to_string()))?;
+        let term = latest.as_ref().map(|latest| latest.written.term);
+        let next = Numbered {
+            number: latest.map_or(0, |latest| latest.number + 1),
+            written: Written {
+                term: term.max(newest.term()).map_or(0, |term| term + 1),
+                claim: next.clone(),
+            },
+        };
+        self.create_claim(&next).await?;
+        *self.latest.lock() = Some(next);
+        Ok(())
+    }
+
+    async fn create_claim(&self, next: &Numbered) -> Result<(), StoreError> {
+        let Numbered { number, written } = next;
+        let bytes = serde_json::to_vec(written).map_err(|error| StoreError::Refused(error.to_string()))?;
         match self
-            .create(&names::claim(&self.prefix, number), bytes.into())
+            .create(&names::claim(&self.prefix, *number), bytes.into())
             .await
         {
-            Ok(()) => {}
+            Ok(()) => Ok(()),
             // A try of ours may have come through although it seemed to fail.
-            Err(Error::AlreadyExists { .. }) => match self.read_claim(number).await.map_err(failed)?? {
-                Some(present) if present == *next => {}
-                _ => return Err(StoreError::Conflict),
+            Err(Error::AlreadyExists { .. }) => match self.read_claim(*number).await.map_err(failed)?? {
+                Some(present) if present == *written => Ok(()),
+                _ => Err(StoreError::Conflict),
             },
-            Err(error) => return Err(failed(error)),
+            Err(error) => Err(failed(error)),
         }
-        let claim = next.clone();
-        *self.latest.lock() = Some(Numbered { number, claim });
-        Ok(())
     }
 
     /// The newest claim, by a look at all of them.
     async fn latest_claim(&self) -> Result<Option<Numbered>, StoreError> {
-        let names = self
-            .list(&names::claim_folder(&self.prefix))
-            .await
-            .map_err(failed)?;
-        let numbers = names.into_iter().filter_map(|name| match name {
-            Name::Claim(number) => Some(number),
-            Name::Page(..) => None,
-        });
-        let latest = match numbers.max() {
+        let folder = names::claim_folder(&self.prefix);
+        let names = self.list(&folder).await.map_err(failed)?;
+        self.note_latest(Newest::of(names).claim).await
+    }
+
+    /// Reads the claim that was found to be the newest one, and remembers it.
+    async fn note_latest(&self, number: Option<u64>) -> Result<Option<Numbered>, StoreError> {
+        let latest = match number {
             Some(number) => {
-                let claim = self.read_claim(number).await.map_err(failed)??;
-                claim.map(|claim| Numbered { number, claim })
+                let written = self.read_claim(number).await.map_err(failed)??;
+                written.map(|written| Numbered { number, written })
             }
             None => None,
         };
@@ -196,14 +244,11 @@ impl ObjectCheckpoints {
     }
 
     async fn save_page(&self, claim: &Claim, page: usize, bytes: Bytes) -> Result<(), StoreError> {
-        self.must_hold(claim).await?;
+        let term = self.must_hold(claim).await?;
         let mut present = self.present(page).await?;
         let mut next = match present.last() {
-            Some(last) if last.incarnation == claim.incarnation => last.next(),
-            _ => Generation {
-                incarnation: claim.incarnation,
-                number: 0,
-            },
+            Some(last) if last.term == term => last.next(),
+            _ => Generation::first(term),
         };
         loop {
             match self
@@ -227,35 +272,35 @@ impl ObjectCheckpoints {
         Ok(())
     }
 
-    /// That the claim is in effect: it is there, and the next is not.
-    async fn must_hold(&self, claim: &Claim) -> Result<(), StoreError> {
+    /// That the claim is in effect: it is there, and the next is not. Says its term.
+    async fn must_hold(&self, claim: &Claim) -> Result<u64, StoreError> {
         let seen = self.latest.lock().clone();
-        if let Some(seen) = seen.filter(|seen| seen.claim == *claim) {
-            let (present, later) = try_join(self.read_claim(seen.number), self.read_claim(seen.number + 1))
+        if let Some(Numbered { number, written }) = seen.filter(|seen| seen.written.claim == *claim) {
+            let (present, later) = try_join(self.read_claim(number), self.read_claim(number + 1))
                 .await
                 .map_err(failed)?;
-            if present?.as_ref() == Some(claim) && later?.is_none() {
-                return Ok(());
+            if present?.as_ref() == Some(&written) && later?.is_none() {
+                return Ok(written.term);
             }
         }
         match self.latest_claim().await? {
-            Some(latest) if latest.claim == *claim => Ok(()),
+            Some(latest) if latest.written.claim == *claim => Ok(latest.written.term),
             Some(_) => Err(StoreError::Fenced),
             None => Err(StoreError::Conflict),
         }
     }
 
     /// The claim of this number, if there is one.
-    async fn read_claim(&self, number: u64) -> Result<Result<Option<Claim>, StoreError>, Error> {
+    async fn read_claim(&self, number: u64) -> Result<Result<Option<Written>, StoreError>, Error> {
         let path = names::claim(&self.prefix, number);
         let bytes = match self.get(&path).await {
             Ok(bytes) => bytes,
             Err(Error::NotFound { .. }) => return Ok(Ok(None)),
             Err(error) => return Err(error),
         };
-        let claim = serde_json::from_slice(&bytes);
+        let written = serde_json::from_slice(&bytes);
         let damaged = |error| StoreError::Damaged(format!("{path} is not what Weft writes: {error}"));
-        Ok(claim.map(Some).map_err(damaged))
+        Ok(written.map(Some).map_err(damaged))
     }
 
     /// The versions of a page, in their order.

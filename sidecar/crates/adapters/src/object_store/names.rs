@@ -1,12 +1,14 @@
 //! How the objects are called.
 //!
 //! ```text
-//! PREFIX/claim/NUMBER                    00000003
-//! PREFIX/page-07/INCARNATION-GENERATION  00000003-000000000000002a
+//! PREFIX/claim/NUMBER              00000003
+//! PREFIX/page-07/TERM-GENERATION   00000003-000000000000002a
 //! ```
 //! Numbers have leading zeros, so that the order of the names is that of the numbers. No object is ever
 //! written twice. Claims are counted one by one, whatever incarnations they are of: whether there is a later
-//! one takes a look at a single name.
+//! one takes a look at a single name. The term of a claim is above that of every claim and page before it. It is not the
+//! incarnation, which is lower than before when the place goes over to other data, and it is not the number, which begins
+//! anew where claims were deleted.
 
 use checkpoint::PAGES;
 use object_store::path::Path;
@@ -14,10 +16,11 @@ use object_store::path::Path;
 const CLAIM: &str = "claim";
 const PAGE: &str = "page-";
 
-/// Which version of a page it is. A later one, of whatever log, is greater.
+/// Which version of a page it is. A later one, of whatever log and whosever data, is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Generation {
-    pub(super) incarnation: u64,
+    /// Of the claim that it was saved under.
+    pub(super) term: u64,
     pub(super) number: u64,
 }
 
@@ -29,6 +32,10 @@ pub(super) enum Name {
 }
 
 impl Generation {
+    pub(super) const fn first(term: u64) -> Self {
+        Self { term, number: 0 }
+    }
+
     pub(super) const fn next(self) -> Self {
         Self {
             number: self.number + 1,
@@ -53,8 +60,8 @@ pub(super) fn page_folder(prefix: &Path, page: usize) -> Path {
 }
 
 pub(super) fn page(prefix: &Path, page: usize, generation: Generation) -> Path {
-    let Generation { incarnation, number } = generation;
-    page_folder(prefix, page).join(format!("{incarnation:08}-{number:016x}"))
+    let Generation { term, number } = generation;
+    page_folder(prefix, page).join(format!("{term:08}-{number:016x}"))
 }
 
 /// What the object at `path` is; `None` if it is none of ours.
@@ -73,9 +80,9 @@ pub(super) fn parse(prefix: &Path, path: &Path) -> Option<Name> {
         .parse()
         .ok()
         .filter(|page| *page < PAGES)?;
-    let (incarnation, number) = object.split_once('-')?;
+    let (term, number) = object.split_once('-')?;
     let generation = Generation {
-        incarnation: incarnation.parse().ok()?,
+        term: term.parse().ok()?,
         number: u64::from_str_radix(number, 16).ok()?,
     };
     Some(Name::Page(page, generation))
@@ -88,19 +95,12 @@ mod tests {
     #[test]
     fn names_are_read_as_they_are_written_and_sort_as_their_numbers() {
         let prefix = Path::from("weft/team/shop");
-        let generation = Generation {
-            incarnation: 3,
-            number: 255,
-        };
+        let generation = Generation { term: 3, number: 255 };
         let path = page(&prefix, 7, generation);
         assert_eq!(path.as_ref(), "weft/team/shop/page-07/00000003-00000000000000ff");
         assert_eq!(parse(&prefix, &path), Some(Name::Page(7, generation)));
         assert!(path < page(&prefix, 7, generation.next()));
-        let later = Generation {
-            incarnation: 10,
-            number: 0,
-        };
-        assert!(page(&prefix, 7, generation.next()) < page(&prefix, 7, later));
+        assert!(page(&prefix, 7, generation.next()) < page(&prefix, 7, Generation::first(10)));
         assert_eq!(parse(&prefix, &claim(&prefix, 12)), Some(Name::Claim(12)));
     }
 

@@ -184,7 +184,53 @@ async fn a_claim_far_above_the_one_before_is_one_more_object() {
         [
             "team/shop/claim/00000000",
             "team/shop/claim/00000001",
-            "team/shop/page-07/00003000-0000000000000000",
+            "team/shop/page-07/00000001-0000000000000000",
         ]
     );
+}
+
+#[tokio::test]
+async fn what_is_saved_after_claims_were_deleted_is_newer_than_what_was_saved_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder_store(folder.path());
+    for id in 1..4 {
+        let claim = claim(&store, id).await;
+        store.save(&claim, 7, Bytes::from_static(b"old")).await.unwrap();
+    }
+    std::fs::remove_dir_all(folder.path().join("team/shop/claim")).unwrap();
+    let next = claim(&store, 4).await;
+    store.save(&next, 7, Bytes::from_static(b"new")).await.unwrap();
+    let stored = folder_store(folder.path()).load().await.unwrap();
+    assert_eq!(stored.pages, [(7, Bytes::from_static(b"new"))]);
+    assert_eq!(
+        objects(folder.path()),
+        [
+            "team/shop/claim/00000000",
+            "team/shop/page-07/00000002-0000000000000000",
+            "team/shop/page-07/00000003-0000000000000000",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn whoever_held_the_claim_before_one_that_was_deleted_is_stopped_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let former = folder_store(folder.path());
+    let first = claim(&former, 1).await;
+    let store = folder_store(folder.path());
+    let second = claim(&store, 2).await;
+    save(&store, &second, 7).await;
+    std::fs::remove_file(folder.path().join("team/shop/claim/00000001")).unwrap();
+    assert_eq!(
+        store.save(&second, 7, Bytes::new()).await,
+        Err(StoreError::Fenced)
+    );
+    let third = claim(&folder_store(folder.path()), 3).await;
+    assert_eq!(
+        former.save(&first, 7, Bytes::new()).await,
+        Err(StoreError::Fenced)
+    );
+    store.save(&third, 7, Bytes::from_static(b"new")).await.unwrap();
+    let stored = folder_store(folder.path()).load().await.unwrap();
+    assert_eq!(stored.pages, [(7, Bytes::from_static(b"new"))]);
 }

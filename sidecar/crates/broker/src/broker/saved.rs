@@ -30,7 +30,7 @@ impl Broker {
     /// JSON texts. What is on its way to the disk may be in it.
     ///
     /// `blob/CONTAINER/NAME` and `container/NAME`: the containers and blobs, without the blobs that say who owns a partition
-    /// (those with a segment `ownership`), because they expire. `stream/UID` and `stream/UID/PARTITION`: numbers, rounded
+    /// (`NAMESPACE/HUB/GROUP/ownership/PARTITION`), because they expire. `stream/UID` and `stream/UID/PARTITION`: numbers, rounded
     /// up, below which all events of a declared topic or of a partition are, for [`least_incarnation`].
     ///
     /// It takes some milliseconds for each ten thousand blobs.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::{Content, Metadata};
 use super::image::{Image, each_blob};
+use super::lags::is_ownership;
 use super::names;
 use super::shared::Shared;
 use super::store::{BLOBS_MAX, CONTAINERS_MAX, Entry, Stamp, Step, Store};
@@ -91,7 +92,7 @@ pub(super) fn save(shared: &Shared, entries: &mut BTreeMap<String, Bytes>) {
         let saved = json(&SavedStamp::of(stamp));
         entries.insert(format!("{CONTAINER}{container}"), saved);
         each_blob(shared, &container, |name, entry| {
-            if name.split('/').all(|segment| segment != "ownership") {
+            if !is_ownership(name) {
                 let saved = json(&SavedBlob::of(entry));
                 entries.insert(format!("{BLOB}{container}/{name}"), saved);
             }

@@ -49,7 +49,17 @@ const WAYS_MAX: usize = 4;
 /// Whoever does not need the newest result shares one that is no older.
 const SHARED_FOR: Duration = Duration::from_secs(5);
 
-/// What the name of a checkpoint blob says: `NAMESPACE/HUB/GROUP/checkpoint/PARTITION`.
+/// The segment before the partition in the names of the SDKs' blobs.
+const CHECKPOINT: &str = "checkpoint";
+const OWNERSHIP: &str = "ownership";
+
+/// Whether the SDKs say in a blob of this name who owns a partition: `NAMESPACE/HUB/GROUP/ownership/PARTITION`. A hub or a
+/// group may be called `ownership`, too.
+pub(super) fn is_ownership(name: &str) -> bool {
+    Place::parse(name, OWNERSHIP).is_some_and(|place| place.ways().next().is_some())
+}
+
+/// What the name of a blob of the SDKs says: `NAMESPACE/HUB/GROUP/KIND/PARTITION`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place<'a> {
     namespace: &'a str,
@@ -59,12 +69,12 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn parse(name: &'a str) -> Option<Self> {
+    fn parse(name: &'a str, kind: &str) -> Option<Self> {
         if name.len() > NAME_BYTES_MAX {
             return None;
         }
         let (rest, partition) = name.rsplit_once('/')?;
-        let rest = rest.strip_suffix("/checkpoint")?;
+        let rest = rest.strip_suffix(kind)?.strip_suffix('/')?;
         let (namespace, hub_and_group) = rest.split_once('/')?;
         Some(Self {
             namespace,
@@ -80,7 +90,7 @@ impl<'a> Place<'a> {
             hub_and_group,
             partition,
         } = self;
-        format!("{namespace}/{hub_and_group}/ownership/{partition}")
+        format!("{namespace}/{hub_and_group}/{OWNERSHIP}/{partition}")
     }
 
     /// Ways to part hub and group. Whoever writes blobs chooses their names, so there are few.
@@ -162,7 +172,9 @@ fn lags(checkpoints: &Checkpoints, hubs: &Hubs) -> Vec<Lag> {
     let containers = shared.state.lock().store.used_containers();
     for (container, _) in containers {
         each_blob(shared, &container, |name, entry| {
-            let Some(place) = Place::parse(name) else { return };
+            let Some(place) = Place::parse(name, CHECKPOINT) else {
+                return;
+            };
             let Some((hub, group)) = place.find(hubs) else {
                 return;
             };
@@ -238,11 +250,11 @@ mod tests {
             })
         };
         assert_eq!(
-            Place::parse("localhost:5671/hub/$default/checkpoint/17"),
+            Place::parse("localhost:5671/hub/$default/checkpoint/17", CHECKPOINT),
             place("localhost:5671", "hub/$default", 17)
         );
         assert_eq!(
-            Place::parse("shop.ns.svc/plant/a/checkpoint/b/checkpoint/0"),
+            Place::parse("shop.ns.svc/plant/a/checkpoint/b/checkpoint/0", CHECKPOINT),
             place("shop.ns.svc", "plant/a/checkpoint/b", 0)
         );
         for other in [
@@ -255,7 +267,32 @@ mod tests {
             "n/h/g/checkpoint/",
             "n/h/g/xcheckpoint/0",
         ] {
-            assert_eq!(Place::parse(other), None, "{other}");
+            assert_eq!(Place::parse(other, CHECKPOINT), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn who_owns_a_partition_stands_under_one_name_alone() {
+        for ownership in [
+            "localhost:5671/hub/$default/ownership/17",
+            "n/plant/a/group/ownership/0",
+            "n/ownership/ownership/ownership/0",
+        ] {
+            assert!(is_ownership(ownership), "{ownership}");
+        }
+        for other in [
+            "n/ownership/$default/checkpoint/0",
+            "n/hub/ownership/checkpoint/0",
+            "n/plant/ownership/group/checkpoint/0",
+            "n/hub/group/ownership/readme",
+            "n/hub/group/ownership/",
+            "n/hub/group/ownership",
+            "n/hub/group/xownership/0",
+            "n/hub/ownership/0",
+            "ownership/0",
+            "ownership",
+        ] {
+            assert!(!is_ownership(other), "{other}");
         }
     }
 
@@ -263,9 +300,9 @@ mod tests {
     fn a_name_cannot_make_work_for_long() {
         let name = |slashes| format!("localhost/hub/group{}/checkpoint/0", "/".repeat(slashes));
         let long = name(NAME_BYTES_MAX - name(0).len());
-        let ways: Vec<_> = Place::parse(&long).unwrap().ways().collect();
+        let ways: Vec<_> = Place::parse(&long, CHECKPOINT).unwrap().ways().collect();
         assert_eq!(ways.len(), WAYS_MAX);
         assert_eq!(ways[0].0, "hub");
-        assert_eq!(Place::parse(&format!("n{long}")), None);
+        assert_eq!(Place::parse(&format!("n{long}"), CHECKPOINT), None);
     }
 }

@@ -236,20 +236,71 @@ async fn a_log_settles_on_the_higher_of_its_own_incarnations() {
 }
 
 #[tokio::test]
-async fn adopted_data_takes_the_place_of_what_other_data_left_and_nothing_of_it_comes_back() {
+async fn a_log_that_goes_on_takes_the_place_of_what_other_data_left() {
     let store = Memory::default();
-    let own = open(&[&store], Log::New { id: FIRST }, "own", |_| 0)
-        .await
-        .unwrap();
+    let own = of(&store, Log::New { id: FIRST }, "own").await;
     assert_eq!(own.claim.incarnation, 0);
     save(&store, &own.claim, &entries(&["blob/c/own"])).await;
-    let adopted = open(&[&store], known(SECOND, 0), "adopted", |_| 0).await.unwrap();
+    let adopted = of(&store, known(SECOND, 0), "adopted").await;
     assert_eq!((adopted.claim.incarnation, adopted.claim.lost), (0, false));
-    let own_again = open(&[&store], known(FIRST, 0), "own", |_| 0).await.unwrap();
+    let own_again = of(&store, known(FIRST, 0), "own").await;
     assert_eq!(own_again.claim, own.claim);
-    let other = open(&[&store], Log::New { id: THIRD }, "other", |_| 0)
-        .await
-        .unwrap();
-    assert_eq!((other.claim.incarnation, other.claim.lost), (0, false));
-    assert!(other.restored.is_empty(), "{:?}", other.restored);
+}
+
+#[tokio::test]
+async fn an_empty_disk_goes_on_from_what_other_data_left_however_often_it_is_asked() {
+    let store = Memory::default();
+    let saved = entries(&["blob/c/a", "stream/x/3"]);
+    let former = of(&store, Log::New { id: FIRST }, "former").await;
+    save(&store, &former.claim, &saved).await;
+    for _ in 0..2 {
+        let next = of(&store, Log::New { id: SECOND }, "next").await;
+        assert_eq!((next.claim.incarnation, next.claim.lost), (1, true));
+        assert_eq!(next.restored, saved);
+    }
+    let least = |saved: &Entries| if saved.is_empty() { 0 } else { 9 };
+    let third = open(&[&store], Log::New { id: THIRD }, "third", least).await;
+    assert_eq!(third.unwrap().claim.incarnation, 9);
+}
+
+#[tokio::test]
+async fn a_log_that_had_no_number_yet_may_be_of_other_data_at_its_next_start() {
+    let store = Memory::default();
+    let former = of(&store, Log::New { id: FIRST }, "former").await.claim;
+    let next = of(&store, Log::New { id: FIRST }, "next").await.claim;
+    assert_eq!((next.incarnation, next.lost, &*next.data), (0, false, "next"));
+    assert_ne!(next, former);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_lost_again_before_everything_was_copied_loses_nothing_of_what_it_went_on_from() {
+    let store = Memory::default();
+    let saved = entries(&["blob/c/a", "blob/c/b", "blob/c/c", "blob/c/d"]);
+    let former = of(&store, Log::New { id: FIRST }, "former").await;
+    save(&store, &former.claim, &saved).await;
+    let next = of(&store, Log::New { id: SECOND }, "next").await;
+    let sheets = page::sheets(next.claim.incarnation, "next", &next.restored);
+    let (index, sheet) = sheets.iter().enumerate().next().expect("there are sixteen");
+    store.save(&next.claim, index, sheet.pack()).await.unwrap();
+    let last = of(&store, Log::New { id: THIRD }, "next").await;
+    assert_eq!((last.claim.incarnation, last.restored), (2, saved));
+}
+
+#[tokio::test]
+async fn what_is_of_this_data_goes_before_what_other_data_left() {
+    let (store, other) = (Memory::default(), Memory::default());
+    for id in [FIRST, SECOND] {
+        let foreign = of(&other, Log::New { id }, "foreign").await.claim;
+        save(&other, &foreign, &entries(&["blob/c/foreign"])).await;
+    }
+    let own = of(&store, Log::New { id: FIRST }, "own").await.claim;
+    save(&store, &own, &entries(&["blob/c/own"])).await;
+    let next = open(&[&other, &store], Log::New { id: THIRD }, "own", |_| 0).await;
+    let next = next.unwrap();
+    assert_eq!(next.claim.incarnation, 2);
+    assert_eq!(next.restored, entries(&["blob/c/own"]));
+}
+
+async fn of(store: &Memory, log: Log, data: &str) -> Opened {
+    open(&[store], log, data, |_| 0).await.unwrap()
 }

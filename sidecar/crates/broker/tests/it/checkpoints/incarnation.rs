@@ -195,6 +195,28 @@ async fn checkpoints_are_there_again_and_owners_are_not() {
 }
 
 #[tokio::test]
+async fn a_hub_or_a_group_called_ownership_keeps_its_checkpoints() {
+    let world = World::over(Ground::memory()).await;
+    let checkpoints = [
+        "localhost/ownership/$default/checkpoint/0",
+        "localhost/telemetry/ownership/checkpoint/0",
+    ];
+    for name in checkpoints {
+        put(&world, name, &[("sequencenumber", "0")]).await;
+        put(
+            &world,
+            &name.replace("checkpoint", "ownership"),
+            &[("ownerid", "pod-7")],
+        )
+        .await;
+    }
+    let world = after_loss(world, Ground::memory()).await;
+    let names: Vec<_> = blobs(&world).await.into_iter().map(|blob| blob.name).collect();
+    assert_eq!(names, checkpoints);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_start_that_was_cut_off_takes_the_copy_again() {
     let first = World::new().await;
     put(&first, "a", &[]).await;
