@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use config::{AccessKeys, AuthorizationRule, Secrets, objects};
+use config::{AccessKeys, AuthorizationRule, Secrets, StoreCredentials, objects};
 use credentials::NoRandomness;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -46,8 +46,8 @@ pub struct Wanted<'a> {
     pub serving: &'a Serving,
     /// The credentials of the object store, if there is one.
     pub object_store: &'a BTreeMap<String, String>,
-    /// The same of the stores for dead letters, by the subscription's uid in the document.
-    pub dead_letter_stores: &'a BTreeMap<String, BTreeMap<String, String>>,
+    /// The same of the stores for dead letters, by the name of the user's Secret.
+    pub dead_letter_stores: &'a BTreeMap<String, StoreCredentials>,
     /// The user's word for a new certificate that is fulfilled with `serving`.
     pub certificate_rotated: Option<&'a str>,
     /// The highest revision that a pod has reported, 0 if none. The revision only grows, also after somebody deleted

@@ -146,7 +146,7 @@ impl Reconciler {
         }
         let mut again = Again::default();
         self.look_at_references(&seen, plane, now, &mut again).await?;
-        let planned = self.plan(&seen, plane, busy);
+        let planned = self.plan_what_fits(&seen, plane, busy);
         plane.keep_only(&seen.living());
         let found = self.bring_about(&seen, plane, &planned, now, &mut again).await?;
         let planned = match found {
@@ -162,6 +162,18 @@ impl Reconciler {
         self.metrics.status_seconds.observe(took.as_secs_f64());
         *busy += took;
         Ok(again)
+    }
+
+    /// Only a plan tells whose credentials one pod needs. Each round refuses somebody, so there is a last one.
+    fn plan_what_fits(&self, seen: &Snapshot, plane: &mut Plane, busy: &mut Duration) -> Plan {
+        loop {
+            let planned = self.plan(seen, plane, busy);
+            let refused = letters::refused(&planned, &self.caches);
+            if refused.is_empty() {
+                return planned;
+            }
+            plane.letters.extend(refused);
+        }
     }
 
     fn plan(&self, seen: &Snapshot, plane: &mut Plane, busy: &mut Duration) -> Plan {

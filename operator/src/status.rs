@@ -91,7 +91,8 @@ mod tests {
         let report: config::PodReport = serde_json::from_value(json!({
             "format": 1, "podUid": "p", "version": "0.1.0", "namespaceUid": "n", "revision": 7,
             "shards": vec![config::Digest::of(b"").to_string(); config::SHARD_COUNT], "secretsRevision": 1,
-            "refused": [], "lags": [{"hubUid": "h", "group": "g", "partition": 0, "lag": 3}],
+            "refused": [], "groups": [{"hubUid": "h", "group": "g", "lag": 3}],
+            "lags": [{"hubUid": "h", "group": "g", "partition": 0, "lag": 3}],
         }))
         .unwrap();
         let lags = Lags::by_hub(Some(&report)).remove("h").unwrap();

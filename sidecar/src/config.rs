@@ -100,6 +100,16 @@ fn keys(rules: &[config::AuthorizationRule], keys: &[config::AccessKeys]) -> aut
     }
 }
 
+/// What the stores for dead letters are opened with, by the subscription's uid.
+fn credentials(secrets: &config::Secrets) -> HashMap<&str, &BTreeMap<String, String>> {
+    let stores = secrets.dead_letter_stores.values();
+    let pairs = stores.flat_map(|store| {
+        let uids = store.subscriptions.iter();
+        uids.map(|uid| (uid.as_str(), &store.options))
+    });
+    pairs.collect()
+}
+
 /// What clients' names are called in Kubernetes, where roles name resources.
 fn names(document: &config::Document) -> auth::Names {
     let mut names = auth::Names {
@@ -138,8 +148,8 @@ struct Reader<'a> {
     served: HashMap<Uid, &'a TopicConfig>,
     served_hubs: HashMap<Uid, &'a HubConfig>,
     served_letters: HashMap<Uid, &'a Destination>,
-    /// What the stores for dead letters are opened with, by the subscription.
-    credentials: &'a BTreeMap<String, BTreeMap<String, String>>,
+    /// What the stores for dead letters are opened with, by the subscription's uid.
+    credentials: HashMap<&'a str, &'a BTreeMap<String, String>>,
     /// Of accepted subscriptions.
     letters: HashMap<Uid, Destination>,
     taken_uids: HashSet<Uid>,
@@ -160,7 +170,7 @@ impl<'a> Reader<'a> {
             served: served.topics.iter().map(|topic| (topic.uid, topic)).collect(),
             served_hubs: served.hubs.iter().map(|hub| (hub.uid, hub)).collect(),
             served_letters: letters.map(|letters| (letters.subscription, letters)).collect(),
-            credentials: &configuration.secrets.dead_letter_stores,
+            credentials: credentials(&configuration.secrets),
             letters: HashMap::new(),
             taken_uids: HashSet::new(),
             refused: Vec::new(),
@@ -269,7 +279,7 @@ impl<'a> Reader<'a> {
                 "its dead letters go to a topic and to an object store; leave one of them out".into(),
             );
         }
-        let options = self.credentials.get(&subscription.uid).unwrap_or(NONE);
+        let options = self.credentials.get(subscription.uid.as_str()).unwrap_or(&NONE);
         let sender = [self.name, topic_name, &subscription.name].map(str::to_owned);
         match self.served_letters.get(&uid) {
             Some(served) if served.is(uid, &sender, &store.url, options) => Ok(Some((*served).clone())),

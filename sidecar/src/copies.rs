@@ -1,6 +1,7 @@
 //! The copy of what must survive the disk: where it lies, and what writes it.
 
 mod replaceable;
+mod unusable;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use crate::Configuration;
 use crate::settings::Settings;
 use replaceable::Replaceable;
+use unusable::Unusable;
 
 /// Between two tries to claim the place that would be used without an object store.
 const RETRY: Duration = Duration::from_secs(10);
@@ -44,17 +46,12 @@ pub(crate) struct Remote {
     store: Arc<Replaceable>,
 }
 
-/// Other credentials, which were found to be usable.
-pub(crate) struct Credentials {
-    options: BTreeMap<String, String>,
-    store: Arc<dyn CheckpointStore>,
-}
-
 impl Copies {
-    /// At the place that the document names. It does not connect yet.
+    /// At the place that the document names. It does not connect yet. An object store that cannot be opened as it is
+    /// described refuses everything: a log that is on the disk needs no copy to go on.
     ///
     /// # Errors
-    /// It names none that can be used; in words for the user.
+    /// The place that is used without an object store cannot be used; in words for the user.
     pub(crate) fn open(settings: &Settings, configuration: &Configuration) -> Result<Self, String> {
         let head = &configuration.document.head;
         let usual = match &settings.checkpoints {
@@ -65,7 +62,7 @@ impl Copies {
             Checkpoint::ConfigMap => Ok(Self::Usual(usual)),
             Checkpoint::ObjectStore { url } => {
                 let folder = settings.checkpoint_path.as_ref().unwrap_or(&head.namespace.name);
-                let remote = Remote::open(url, folder, &configuration.secrets.object_store)?;
+                let remote = Remote::open(url, folder, &configuration.secrets.object_store);
                 Ok(Self::Elsewhere { remote, usual })
             }
         }
@@ -91,16 +88,11 @@ impl Copies {
         }
     }
 
-    /// The object store's credentials if they are others than those in use. [`Copies::use_credentials`] takes them.
-    ///
-    /// # Errors
-    /// They cannot be used; in words for the user.
-    pub(crate) fn new_credentials(
-        &self,
-        configuration: &Configuration,
-    ) -> Result<Option<Credentials>, String> {
+    /// Goes on with the object store's credentials if they are others than those in use. Those that cannot be used are
+    /// logged and change nothing.
+    pub(crate) fn follow_credentials(&self, configuration: &Configuration) {
         let Self::Elsewhere { remote, .. } = self else {
-            return Ok(None);
+            return;
         };
         // Those of another place are for the next start.
         let is_here = match &configuration.document.head.settings.checkpoint {
@@ -109,19 +101,15 @@ impl Copies {
         };
         let options = &configuration.secrets.object_store;
         if !is_here || *options == *remote.options.lock() {
-            return Ok(None);
+            return;
         }
-        let store = remote_store(&remote.url, &remote.folder, options)?;
-        let options = options.clone();
-        Ok(Some(Credentials { options, store }))
-    }
-
-    /// From the next request on.
-    pub(crate) fn use_credentials(&self, credentials: Credentials) {
-        if let Self::Elsewhere { remote, .. } = self {
-            *remote.options.lock() = credentials.options;
-            remote.store.replace(credentials.store);
-            tracing::info!("checkpoints are copied to {} with other credentials", self.name());
+        remote.options.lock().clone_from(options);
+        match remote_store(&remote.url, &remote.folder, options) {
+            Ok(store) => {
+                remote.store.replace(store);
+                tracing::info!("checkpoints are copied to {} with other credentials", self.name());
+            }
+            Err(reason) => tracing::error!("the former credentials stay in use: {reason}"),
         }
     }
 
@@ -129,11 +117,7 @@ impl Copies {
     pub(crate) async fn follow(&self, mut configurations: watch::Receiver<Arc<Configuration>>) -> Infallible {
         while configurations.changed().await.is_ok() {
             let configuration = configurations.borrow_and_update().clone();
-            match self.new_credentials(&configuration) {
-                Ok(Some(credentials)) => self.use_credentials(credentials),
-                Ok(None) => {}
-                Err(reason) => tracing::error!("{reason}"),
-            }
+            self.follow_credentials(&configuration);
         }
         std::future::pending().await
     }
@@ -163,13 +147,18 @@ impl Copies {
 }
 
 impl Remote {
-    fn open(url: &str, folder: &str, options: &BTreeMap<String, String>) -> Result<Self, String> {
-        Ok(Self {
+    fn open(url: &str, folder: &str, options: &BTreeMap<String, String>) -> Self {
+        let store = remote_store(url, folder, options).unwrap_or_else(|reason| {
+            tracing::error!("positions are not copied: {reason}");
+            let url = url.to_owned();
+            Arc::new(Unusable { url, reason })
+        });
+        Self {
             url: url.to_owned(),
             folder: folder.to_owned(),
             options: Mutex::new(options.clone()),
-            store: Arc::new(Replaceable::new(remote_store(url, folder, options)?)),
-        })
+            store: Arc::new(Replaceable::new(store)),
+        }
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) const RETENTION: Duration = Duration::from_hours(7 * 24);
 /// Batches that are in memory at the same time, each of a few MiB.
 const AT_ONCE: usize = 16;
 
+/// The same for those whose last try failed: a store that hangs must not keep others from theirs.
+const RETRIED_AT_ONCE: usize = 2;
+
 /// The tasks of all subscriptions.
 #[derive(Debug)]
 pub(crate) struct Letters {
@@ -49,6 +52,7 @@ struct Common {
     broker: Broker,
     clock: Clock,
     turns: Arc<Semaphore>,
+    retries: Arc<Semaphore>,
     metrics: Metrics,
     pace: Pace,
     scope: TaskScope,
@@ -61,6 +65,7 @@ impl Letters {
             broker,
             clock,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            retries: Arc::new(Semaphore::new(RETRIED_AT_ONCE)),
             metrics: Metrics::register(registry),
             pace: Pace::default(),
             scope,

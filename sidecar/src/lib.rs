@@ -27,13 +27,13 @@ mod report;
 mod settings;
 mod standing;
 mod stop;
+mod surroundings;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 pub use ::config::Configuration;
-pub use adapters::object_store::options_from;
 pub use assemble::Prepared;
 pub use auth::{EveryRight, Issuer, JwkSet, Mapping};
 pub use broker::Lag;
@@ -44,6 +44,7 @@ pub use identity::Identity;
 pub use report::{Kind, Problem, Refused, Report};
 pub use settings::{Addresses, Settings};
 pub use standing::Standing;
+pub use surroundings::Surroundings;
 
 use readiness::Readiness;
 use stop::Scopes;

@@ -9,6 +9,7 @@ mod first;
 mod report;
 mod signals;
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use runtime::{TaskScope, telemetry};
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, watch};
 
-use crate::{Configuration, Identity, Report, Settings, Sidecar};
+use crate::{Configuration, Identity, Report, Settings, Sidecar, Surroundings};
 
 pub use args::Args;
 use report::{Author, log, log_problem};
@@ -85,17 +86,17 @@ async fn serve(args: &Args) -> Result<(), Error> {
         first = first::wait(&prepared, &source, &mut configurations, &author) => first,
         () = signals.stop() => return Ok(()),
     };
-    let (sender, receiver) = watch::channel(first);
+    let surroundings = surroundings();
+    let (sender, receiver) = watch::channel(completed(&surroundings, &first));
+    // A start that waits for an object store needs to hear of other credentials.
+    let handing_on = hand_on(first, configurations, sender, surroundings, scope.clone());
+    scope.spawn("hand on configurations", handing_on);
     let started = tokio::select! {
         started = prepared.start(receiver) => started,
         () = signals.stop() => return Ok(()),
     };
     match started {
         Ok(sidecar) => {
-            scope.spawn(
-                "hand on configurations",
-                hand_on(configurations, sender, scope.clone()),
-            );
             accompany(&sidecar, &source, &author, &mut signals).await;
             stop(sidecar, &scope, &mut signals).await
         }
@@ -127,16 +128,40 @@ fn settings(args: &Args, scope: &TaskScope) -> Settings {
     }
 }
 
-/// Hands each configuration to the data plane.
+/// What the pod's cloud says about object stores: of a pod whose ServiceAccount stands for somebody there, it is told in
+/// variables that are put into every container.
+fn surroundings() -> Surroundings {
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    Surroundings::new(std::env::vars_os().filter_map(text))
+}
+
+/// `configuration` with what the surroundings say about the stores that it names.
+fn completed(surroundings: &Surroundings, configuration: &Arc<Configuration>) -> Arc<Configuration> {
+    let secrets = surroundings.complete(&configuration.document, configuration.secrets.clone());
+    if secrets == configuration.secrets {
+        return configuration.clone();
+    }
+    Arc::new(Configuration {
+        document: configuration.document.clone(),
+        secrets,
+        secrets_revision: configuration.secrets_revision,
+    })
+}
+
+/// Hands each configuration that comes after `latest` to the data plane.
 async fn hand_on(
+    mut latest: Arc<Configuration>,
     mut configurations: watch::Receiver<Option<Arc<Configuration>>>,
     sender: watch::Sender<Arc<Configuration>>,
+    surroundings: Surroundings,
     scope: TaskScope,
 ) {
     loop {
         let newest = configurations.borrow_and_update().clone();
-        if let Some(newest) = newest.filter(|newest| !Arc::ptr_eq(newest, &sender.borrow())) {
-            sender.send_replace(newest);
+        if let Some(newest) = newest.filter(|newest| !Arc::ptr_eq(newest, &latest)) {
+            sender.send_replace(completed(&surroundings, &newest));
+            latest = newest;
         }
         tokio::select! {
             () = scope.cancelled() => return,
@@ -189,5 +214,52 @@ async fn stop(sidecar: Sidecar, scope: &TaskScope, signals: &mut Signals) -> Res
             Ok(())
         }
         () = signals.stop() => Err(Error::Hurried),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::Checkpoint;
+
+    use super::*;
+    use crate::reload::tests::configuration;
+
+    fn in_s3(revision: u64) -> Arc<Configuration> {
+        let mut configuration = configuration(revision, Vec::new());
+        configuration.document.head.settings.checkpoint = Checkpoint::ObjectStore {
+            url: "s3://bucket/weft".into(),
+        };
+        Arc::new(configuration)
+    }
+
+    #[tokio::test]
+    async fn every_configuration_is_handed_on_with_what_the_cloud_says_and_none_twice() {
+        let surroundings = Surroundings::new([("AWS_ROLE_ARN".to_owned(), "role".to_owned())]);
+        let first = in_s3(1);
+        let (sender, mut handed) = watch::channel(completed(&surroundings, &first));
+        let (source, configurations) = watch::channel(Some(first.clone()));
+        let scope = TaskScope::root();
+        let task = hand_on(first, configurations, sender, surroundings, scope.clone());
+        scope.spawn("hand on", task);
+        assert_eq!(
+            handed.borrow_and_update().secrets.object_store["aws_role_arn"],
+            "role"
+        );
+        source.send_replace(Some(in_s3(2)));
+        handed.changed().await.unwrap();
+        let second = handed.borrow_and_update().clone();
+        assert_eq!(
+            second.document.head.revision, 2,
+            "the first one is not handed on again"
+        );
+        assert_eq!(second.secrets.object_store["aws_role_arn"], "role");
+        scope.cancel();
+    }
+
+    #[test]
+    fn a_configuration_without_an_object_store_is_handed_on_as_it_is() {
+        let surroundings = Surroundings::new([("AWS_ROLE_ARN".to_owned(), "role".to_owned())]);
+        let plain = Arc::new(configuration(1, Vec::new()));
+        assert!(Arc::ptr_eq(&completed(&surroundings, &plain), &plain));
     }
 }

@@ -168,8 +168,6 @@ impl Reloader {
         if self.certificate.is_some() {
             read_certificate(&configuration.secrets).map_err(Refusal::Final)?;
         }
-        let credentials = self.copies.new_credentials(configuration);
-        let credentials = credentials.map_err(Refusal::Final)?;
         if plan.entities != self.entities || plan.deletion != self.deletion {
             let wanted = &plan.entities.letters;
             let (topics, hubs) = self.served(&plan.entities);
@@ -181,9 +179,7 @@ impl Reloader {
             self.entities = plan.entities;
             self.deletion = plan.deletion;
         }
-        if let Some(credentials) = credentials {
-            self.copies.use_credentials(credentials);
-        }
+        self.copies.follow_credentials(configuration);
         self.authorizer.replace(&plan.keys);
         self.authorizer.name(plan.names);
         self.issuers.send_if_modified(|issuers| {

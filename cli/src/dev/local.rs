@@ -29,7 +29,6 @@ use super::state::{Departed, State};
 use super::teller::Teller;
 use super::watch::{Changes, Watch};
 use crate::args::Dev;
-use crate::environment;
 use crate::failure::{Exit, Failure};
 use crate::manifest::{Discovery, Set};
 
@@ -330,12 +329,7 @@ impl Local {
             &wanted,
             &self.clock,
         )?;
-        let variables = environment::variables();
-        Ok(config::Secrets {
-            object_store: object_stores::of_checkpoints(settings, &variables),
-            dead_letter_stores: object_stores::of_dead_letters(document, &variables),
-            ..secrets
-        })
+        Ok(object_stores::completed(document, secrets))
     }
 }
 

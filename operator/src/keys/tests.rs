@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 
 static NO_STORE: BTreeMap<String, String> = BTreeMap::new();
-static NO_STORES: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+static NO_STORES: BTreeMap<String, StoreCredentials> = BTreeMap::new();
 const ROOT: &str = "RootManageSharedAccessKey";
 
 fn owner() -> Owner {
@@ -229,7 +229,11 @@ fn other_credentials_of_object_stores_are_a_new_revision_with_the_same_keys() {
     let (rules, serving) = (rules(&[ROOT]), serving("a"));
     let (first, secret) = step(None, &wanted(&rules, None, &serving));
     let store = BTreeMap::from([("aws_access_key_id".to_owned(), "id".to_owned())]);
-    let stores = BTreeMap::from([("billing".to_owned(), store.clone())]);
+    let credentials = StoreCredentials {
+        options: store.clone(),
+        subscriptions: ["billing".to_owned()].into(),
+    };
+    let stores = BTreeMap::from([("letters".to_owned(), credentials)]);
     let with_store = Wanted {
         object_store: &store,
         dead_letter_stores: &stores,

@@ -114,7 +114,7 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
         rotate: annotations::get(&namespace.metadata, asked::ROTATE_KEYS),
         serving: &certificates.serving,
         object_store: &object_store,
-        dead_letter_stores: &inputs.letters.told(),
+        dead_letter_stores: inputs.letters.told(),
         certificate_rotated: certificates.certificate_rotated.as_deref(),
         seen_revision: around.report.as_ref().map_or(0, |report| report.secrets_revision),
     };
@@ -143,7 +143,7 @@ pub(super) fn decide(inputs: &Inputs<'_>, configuration: &Configuration) -> Resu
         outside: &object_store::ports_outside(
             &configuration.settings,
             &object_store,
-            &inputs.letters.options(),
+            &inputs.letters.opened(),
         ),
         template: &template,
         claim: claim.as_ref(),

@@ -107,7 +107,10 @@ impl Fixture {
             outside: &object_store::ports_outside(
                 &settings,
                 &store_options(spec),
-                &letter_options(spec).iter().collect::<Vec<_>>(),
+                &letter_options(spec)
+                    .iter()
+                    .map(|options| ("s3", options))
+                    .collect::<Vec<_>>(),
             ),
             template: &release::decide(live, &wanted),
             claim: (!ephemeral).then_some(&claim),
@@ -139,22 +142,23 @@ impl Fixture {
 fn store_options(spec: &NamespaceSpec) -> BTreeMap<String, String> {
     let store = spec.checkpoint.as_ref().and_then(|one| one.object_store.as_ref());
     let reference = store.and_then(|store| store.credentials_secret_ref.as_ref());
-    let options = reference.map(|_| {
-        (
-            "aws_endpoint".to_owned(),
-            "http://minio.store.svc:9000".to_owned(),
-        )
-    });
-    options.into_iter().collect()
+    reference
+        .map(|_| at("http://minio.store.svc:9000"))
+        .unwrap_or_default()
 }
 
 /// What the Secrets of stores for dead letters would hold, where the Namespace uses everything.
 fn letter_options(spec: &NamespaceSpec) -> Vec<BTreeMap<String, String>> {
-    let options = BTreeMap::from([(
-        "aws_endpoint".to_owned(),
-        "http://letters.store.svc:9001".to_owned(),
-    )]);
-    spec.checkpoint.iter().map(|_| options.clone()).collect()
+    let options = spec.checkpoint.iter();
+    options.map(|_| at("http://letters.store.svc:9001")).collect()
+}
+
+/// A store that speaks like S3, and a key to it.
+fn at(endpoint: &str) -> BTreeMap<String, String> {
+    let options = [("aws_endpoint", endpoint), ("aws_access_key_id", "id")];
+    options
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
 }
 
 fn spec(case: &str) -> Value {

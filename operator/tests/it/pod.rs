@@ -49,6 +49,21 @@ fn the_pod_keeps_to_the_restricted_pod_security_standard() {
 }
 
 #[test]
+fn the_pod_is_not_told_that_it_is_a_program_of_ours() {
+    // AZURE_* are who it is to its object stores; Weft's own would make it ask itself.
+    for case in CASES {
+        let pod = pod(&Fixture::new(case));
+        assert_eq!(pod["metadata"]["labels"].get("weft.dev/connect"), None);
+        let containers = pod["spec"]["containers"].as_array().unwrap().iter();
+        let variables = containers.flat_map(|container| container["env"].as_array().unwrap());
+        let names: Vec<_> = variables
+            .map(|variable| variable["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, ["POD_NAME", "POD_UID"]);
+    }
+}
+
+#[test]
 fn service_policy_and_budget_select_the_pod() {
     for case in CASES {
         let fixture = Fixture::new(case);

@@ -224,6 +224,15 @@ fn with_store(url: &str) -> crate::Configuration {
     configuration(vec![topic(1, "orders", vec![billing])])
 }
 
+/// What the store of `billing` is opened with.
+fn of_billing<const N: usize>(options: [(String, String); N]) -> BTreeMap<String, config::StoreCredentials> {
+    let credentials = config::StoreCredentials {
+        options: options.into(),
+        subscriptions: [uid(2)].into(),
+    };
+    BTreeMap::from([("store".to_owned(), credentials)])
+}
+
 #[test]
 fn dead_letters_for_an_object_store_have_a_topic_of_their_own() {
     let plan = Plan::read(&with_store("file:///letters"), &Entities::default()).unwrap();
@@ -244,8 +253,7 @@ fn other_credentials_are_another_destination_and_no_debug_output_shows_them() {
         let mut configuration = with_store("s3://bucket/letters");
         let options = [("aws_access_key_id", "id"), ("aws_secret_access_key", key)];
         let options = options.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let stores = &mut configuration.secrets.dead_letter_stores;
-        stores.insert(uid(2), options.into());
+        configuration.secrets.dead_letter_stores = of_billing(options);
         configuration
     };
     let first = Plan::read(&with_key("hush"), &Entities::default()).unwrap();
@@ -263,8 +271,7 @@ fn other_credentials_are_another_destination_and_no_debug_output_shows_them() {
 fn a_subscription_whose_store_cannot_be_opened_is_served_and_told() {
     let mut wrong = with_store("s3://bucket/letters");
     let options = [("aws_acces_key_id".to_owned(), "hush".to_owned())];
-    let stores = &mut wrong.secrets.dead_letter_stores;
-    stores.insert(uid(2), options.into());
+    wrong.secrets.dead_letter_stores = of_billing(options);
     let plan = Plan::read(&wrong, &Entities::default()).unwrap();
     let billing = &plan.entities.topics[0].subscriptions[0];
     assert_eq!(billing.dead_letter, Some(letters::topic_uid(billing.uid)));

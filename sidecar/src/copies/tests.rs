@@ -77,6 +77,33 @@ async fn a_start_that_waits_for_the_object_store_takes_other_credentials() {
 }
 
 #[tokio::test]
+async fn credentials_that_cannot_be_used_change_nothing_until_others_come() {
+    let (folder, scope) = (tempfile::tempdir().unwrap(), TaskScope::root());
+    let (endpoint, mut keys) = keeper(&scope).await;
+    let settings = Settings::new(folder.path().join("data"));
+    let copies = Copies::open(&settings, &in_s3(1, &endpoint, "first")).unwrap();
+    let mut bad = in_s3(2, &endpoint, "bad");
+    let options = &mut bad.secrets.object_store;
+    options.insert("username".into(), "me".into());
+    let good = in_s3(3, &endpoint, "good");
+    for (configuration, expected) in [(&bad, "first"), (&good, "good")] {
+        copies.follow_credentials(configuration);
+        copies.places()[0].load().await.unwrap_err();
+        assert_eq!(keys.recv().await.unwrap(), expected);
+    }
+
+    let copies = Copies::open(&settings, &bad).unwrap();
+    let StoreError::Refused(reason) = copies.places()[0].load().await.unwrap_err() else {
+        panic!("only a person can mend that");
+    };
+    assert!(reason.contains("username"), "{reason}");
+    copies.follow_credentials(&good);
+    copies.places()[0].load().await.unwrap_err();
+    assert_eq!(keys.recv().await.unwrap(), "good");
+    scope.cancel();
+}
+
+#[tokio::test]
 async fn a_log_that_goes_on_is_noted_in_the_usual_place_as_well() {
     let usual = Arc::new(checkpoint::Memory::default());
     let log = checkpoint::Log::New {

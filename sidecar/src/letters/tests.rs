@@ -17,6 +17,7 @@ use super::*;
 
 const TOPIC: Uid = Uid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0001);
 const BILLING: Uid = Uid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0002);
+const AUDIT: Uid = Uid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0003);
 const PATIENCE: usize = 3_000;
 
 /// How a store behaves.
@@ -123,9 +124,8 @@ impl World {
     }
 
     async fn configure(&mut self, wanted: &[Destination]) {
-        let is_wanted = !wanted.is_empty();
         let mut topics = self.letters.topics(wanted);
-        topics.push(orders(is_wanted.then_some(topic_uid(BILLING))));
+        topics.push(orders(wanted));
         let deletion = DeletionConfig {
             policy: DeletionPolicy::Delete,
             grace: Duration::ZERO,
@@ -136,8 +136,13 @@ impl World {
 
     /// Events with these ids are published and rejected.
     async fn die(&self, ids: std::ops::Range<u64>) {
-        let topic = self.broker.topic("orders").unwrap();
         let count = ids.clone().count();
+        self.publish(ids).await;
+        self.reject("billing", count).await;
+    }
+
+    async fn publish(&self, ids: std::ops::Range<u64>) {
+        let topic = self.broker.topic("orders").unwrap();
         let events: Vec<String> = ids
             .map(|id| format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"t"}}"#))
             .collect();
@@ -147,12 +152,19 @@ impl World {
             .publish(&Permit::internal(), &events, TraceContext::default())
             .await
             .unwrap();
-        let billing = topic.subscription("billing").unwrap();
+    }
+
+    async fn reject(&self, subscription: &str, count: usize) {
+        let topic = self.broker.topic("orders").unwrap();
+        let subscription = topic.subscription(subscription).unwrap();
         let listen = Permit::internal();
-        let received = billing.receive(&listen, count, Duration::ZERO).await.unwrap();
+        let received = subscription
+            .receive(&listen, count, Duration::ZERO)
+            .await
+            .unwrap();
         assert_eq!(received.len(), count);
         let tokens = received.iter().map(|one| Ok(one.lock_token)).collect();
-        billing.reject(&listen, tokens).await.unwrap();
+        subscription.reject(&listen, tokens).await.unwrap();
     }
 
     fn metric(&self, name: &str) -> f64 {
@@ -167,20 +179,27 @@ impl World {
     }
 }
 
-fn orders(dead_letter: Option<Uid>) -> TopicConfig {
+/// With `audit` only if its dead letters are wanted.
+fn orders(wanted: &[Destination]) -> TopicConfig {
+    let is_wanted = |uid| wanted.iter().any(|destination| destination.subscription == uid);
+    let subscription = |uid, name: &str| SubscriptionConfig {
+        uid,
+        name: name.into(),
+        lock_duration: Duration::from_mins(1),
+        max_delivery_count: 10,
+        time_to_live: None,
+        filter: FilterConfig::default(),
+        dead_letter: is_wanted(uid).then_some(topic_uid(uid)),
+    };
+    let mut subscriptions = vec![subscription(BILLING, "billing")];
+    if is_wanted(AUDIT) {
+        subscriptions.push(subscription(AUDIT, "audit"));
+    }
     TopicConfig {
         uid: TOPIC,
         name: "orders".into(),
         retention: Duration::from_hours(24),
-        subscriptions: vec![SubscriptionConfig {
-            uid: BILLING,
-            name: "billing".into(),
-            lock_duration: Duration::from_mins(1),
-            max_delivery_count: 10,
-            time_to_live: None,
-            filter: FilterConfig::default(),
-            dead_letter,
-        }],
+        subscriptions,
     }
 }
 
@@ -319,6 +338,25 @@ async fn a_file_is_bounded_and_the_rest_comes_in_the_next() {
         "{:?}",
         store.ids().iter().map(Vec::len).collect::<Vec<_>>()
     );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_keeps_no_other_from_its_turn() {
+    let (hanging, other) = (Store::new(Mood::Away), Store::new(Mood::Works));
+    let mut world = World::new(&hanging).await;
+    world.letters.common.turns = Arc::new(Semaphore::new(1));
+    world.configure(&[]).await;
+    until("ending", || world.letters.topics(&[]).is_empty()).await;
+    let audit = Destination::fake(AUDIT, other.clone());
+    world.configure(&[destination(&hanging), audit]).await;
+    world.publish(0..1).await;
+    world.reject("billing", 1).await;
+    until("failing", || *hanging.tries.lock() > 1).await;
+    *hanging.mood.lock() = Mood::Hangs;
+    until("hanging", || hanging.count() == 1).await;
+    world.reject("audit", 1).await;
+    until("writing", || other.count() == 1).await;
     world.stop().await;
 }
 

@@ -196,7 +196,10 @@ impl Task {
             return Ok(Found::Nothing);
         };
         self.common.metrics.waiting.begin(destination.subscription);
-        let turns = self.common.turns.clone();
+        let turns = match self.failures {
+            0 => self.common.turns.clone(),
+            _ => self.common.retries.clone(),
+        };
         // It is never closed.
         let _turn = turns.acquire().await;
         let mut letters = list(&queue, batch::LETTERS_MAX).await?;

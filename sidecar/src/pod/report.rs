@@ -1,11 +1,18 @@
 //! What the pod says about its configuration: to the operator, and in the log.
 
-use config::{Digest, FORMAT, LAGS_LISTED, PodReport, REFUSED_LISTED, SHARD_COUNT};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use config::{Digest, FORMAT, GROUPS_LISTED, GroupLag, LAGS_LISTED, PodReport, REFUSED_LISTED, SHARD_COUNT};
+use serde::Serialize;
 
 use crate::{Configuration, Lag, Report, Standing};
 
 /// A reason is for people; an absurdly long name in a document must not make the report too large to be stored.
 const REASON_CHARS: usize = 1000;
+
+/// What a report takes at most. Kubernetes takes 1 MiB, of the whole object.
+const REPORT_BYTES: usize = 1_000_000;
 
 /// The longest name of a consumer group.
 const GROUP_BYTES: usize = 50;
@@ -40,7 +47,7 @@ impl Author {
             uid: shortened(&refused.uid),
             reason: shortened(&refused.reason),
         });
-        PodReport {
+        let mut told = PodReport {
             revision: report.applied_revision,
             shards: report.shards,
             secrets_revision: report.secrets_revision,
@@ -49,9 +56,12 @@ impl Author {
             pending_restart: report.pending_restart.clone(),
             incarnation: Some(standing.incarnation),
             data_lost: standing.data_lost.clone(),
-            lags: lags(standing),
             ..self.nothing()
-        }
+        };
+        let mut room = REPORT_BYTES.saturating_sub(bytes(&told));
+        told.groups = groups(standing, &mut room);
+        told.lags = lags(standing, &mut room);
+        told
     }
 
     /// Nothing is in effect, because of `reason`.
@@ -90,23 +100,61 @@ impl Author {
             pending_restart: Vec::new(),
             incarnation: None,
             data_lost: None,
+            groups: Vec::new(),
             lags: Vec::new(),
         }
     }
 }
 
 /// A checkpoint may be called anything; of what no consumer group can be called, nobody hears.
-fn lags(standing: &Standing) -> Vec<config::Lag> {
-    let told = |lag: &&Lag| lag.group.len() <= GROUP_BYTES;
-    let lags = standing.lags.iter().filter(told).take(LAGS_LISTED);
-    let lags = lags.map(|lag| config::Lag {
+fn told(standing: &Standing) -> impl Iterator<Item = &Lag> {
+    let lags = standing.lags.iter();
+    lags.filter(|lag| lag.group.len() <= GROUP_BYTES)
+}
+
+/// How far each group is behind in all its partitions, those that are not listed included. Where there is no room for all,
+/// those that are furthest behind.
+fn groups(standing: &Standing, room: &mut usize) -> Vec<GroupLag> {
+    let mut sums: BTreeMap<(String, &str), u64> = BTreeMap::new();
+    for lag in told(standing) {
+        let sum = sums.entry((lag.hub_uid.to_string(), &lag.group)).or_default();
+        *sum = sum.saturating_add(lag.lag);
+    }
+    let sums = sums.into_iter().map(|((hub_uid, group), lag)| GroupLag {
+        hub_uid,
+        group: group.to_owned(),
+        lag,
+    });
+    let mut groups: Vec<_> = sums.collect();
+    groups.sort_by_key(|group| Reverse(group.lag));
+    let mut groups = fitting(groups, GROUPS_LISTED, room);
+    groups.sort_by(|a, b| (&a.hub_uid, &a.group).cmp(&(&b.hub_uid, &b.group)));
+    groups
+}
+
+fn lags(standing: &Standing, room: &mut usize) -> Vec<config::Lag> {
+    let lags = told(standing).map(|lag| config::Lag {
         hub_uid: lag.hub_uid.to_string(),
         group: lag.group.clone(),
         partition: lag.partition,
         sequence_number: lag.sequence_number,
         lag: lag.lag,
     });
-    lags.collect()
+    fitting(lags, LAGS_LISTED, room)
+}
+
+/// The first of them, `max` at most, as far as there is room for their JSON.
+fn fitting<T: Serialize>(items: impl IntoIterator<Item = T>, max: usize, room: &mut usize) -> Vec<T> {
+    let fitting = items.into_iter().take(max).map_while(|item| {
+        *room = room.checked_sub(bytes(&item) + ",".len())?;
+        Some(item)
+    });
+    fitting.collect()
+}
+
+fn bytes(part: &impl Serialize) -> usize {
+    let json = serde_json::to_string(part).expect("plain values become JSON");
+    json.len()
 }
 
 fn shortened(text: &str) -> String {
@@ -218,6 +266,70 @@ mod tests {
         assert_eq!(told.problem, Some(problem(8)));
     }
 
+    /// Of a hub of which nothing matters but its uid, and of a group.
+    fn lag(hub: u128, group: &str, partition: u32, lag: u64) -> Lag {
+        Lag {
+            hub: "telemetry".into(),
+            hub_uid: model::Uid::from_u128(hub),
+            group: group.into(),
+            partition,
+            sequence_number: Some(41),
+            last: 41,
+            lag,
+            owner: None,
+            modified: runtime::Clock::system().now(),
+        }
+    }
+
+    fn told(lags: Vec<Lag>) -> PodReport {
+        let standing = Standing {
+            lags,
+            ..Standing::default()
+        };
+        author().report(&report(), &standing, None)
+    }
+
+    #[test]
+    fn a_group_is_told_whole_however_many_partitions_are_listed() {
+        let groups = [(1, "archive"), (1, "dashboards"), (1, "mail"), (2, "archive")];
+        let lags = groups.iter().flat_map(|(hub, group)| {
+            let partitions = 0..1000;
+            partitions.map(|partition| lag(*hub, group, partition, 2))
+        });
+        let told = told(lags.collect());
+        assert_eq!(told.lags.len(), LAGS_LISTED);
+        let told = told.groups.iter();
+        let told: Vec<_> = told
+            .map(|told| (told.hub_uid.as_str(), told.group.as_str(), told.lag))
+            .collect();
+        let uid = |number: u128| model::Uid::from_u128(number).to_string();
+        let (first, second) = (uid(1), uid(2));
+        let expected = [
+            (first.as_str(), "archive", 2000),
+            (&first, "dashboards", 2000),
+            (&first, "mail", 2000),
+            (&second, "archive", 2000),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn of_too_many_groups_those_furthest_behind_are_told() {
+        let count = GROUPS_LISTED as u64 + 10;
+        let lags = (0..count).map(|number| lag(1, &format!("{number:050}"), 0, number));
+        let told = told(lags.collect());
+        assert_eq!(told.groups.len(), GROUPS_LISTED);
+        assert!(told.groups.iter().all(|group| group.lag >= 10));
+        assert!(told.groups.is_sorted_by_key(|group| group.group.clone()));
+        assert!(serde_json::to_string(&told).unwrap().len() < 1 << 19);
+    }
+
+    #[test]
+    fn what_no_consumer_group_can_be_called_is_not_told() {
+        let told = told(vec![lag(1, &"g".repeat(GROUP_BYTES + 1), 0, 3)]);
+        assert!(told.groups.is_empty() && told.lags.is_empty());
+    }
+
     #[test]
     fn a_report_stays_small_enough_to_be_stored() {
         let mut many = report();
@@ -228,7 +340,11 @@ mod tests {
             reason: "ä".repeat(100_000),
         };
         many.refused = vec![refused; 10_000];
-        let told = author().report(&many, &Standing::default(), None);
+        let standing = Standing {
+            lags: (0..3000).map(|partition| lag(1, "mail", partition, 1)).collect(),
+            ..Standing::default()
+        };
+        let told = author().report(&many, &standing, None);
         assert_eq!(told.refused.len(), REFUSED_LISTED);
         assert!(told.refused[0].reason.ends_with("ä…"));
         assert!(serde_json::to_string(&told).unwrap().len() < 1 << 20);

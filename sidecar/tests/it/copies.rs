@@ -37,6 +37,20 @@ async fn another_place_for_checkpoints_and_an_empty_disk_at_once_repeat_no_numbe
     assert_eq!(incarnations, [(1, true), (2, true), (3, true)]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_on_the_disk_goes_on_without_a_store_that_can_be_opened() {
+    let folder = Plane::start(orders()).await.stop().await;
+    let mut changed = orders();
+    changed.document.head.settings.checkpoint = Checkpoint::ObjectStore {
+        url: "s3://bucket/weft".to_owned(),
+    };
+    changed.secrets.object_store = [("username".to_owned(), "me".to_owned())].into();
+    let plane = Plane::open(folder, changed).await;
+    plane.sidecar.ready().await.unwrap();
+    assert_eq!(plane.sidecar.standing().borrow().data_lost, None);
+    plane.stop().await;
+}
+
 /// With its copy in `memory`.
 async fn start(folder: &std::path::Path, memory: &Memory) -> (Sidecar, watch::Sender<Arc<Configuration>>) {
     let mut configuration = orders();

@@ -3,8 +3,12 @@
 #[path = "pod/world.rs"]
 mod world;
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use config::{Checkpoint, DeadLetterStore};
 use runtime::TaskScope;
 use serde_json::json;
 use testkit::ApiServer;
@@ -212,7 +216,7 @@ fn a_volume_of_another_namespace_ends_the_process_with_the_reason() {
 
 #[test]
 fn an_api_server_that_never_answers_delays_nothing() {
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let world = World::begun(silent.local_addr().unwrap());
     world.mount(&Documents::new(7, &[topic(1, "orders")]));
     world.mount_secrets(1, KEYS);
@@ -226,6 +230,85 @@ fn an_api_server_that_never_answers_delays_nothing() {
     stopped
         .recv_timeout(stopping)
         .expect("nor does it hold up the stop for long");
+}
+
+/// How long something may take that usually takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An object store that lets nobody in, and tells which keys it was shown.
+fn keeper() -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, keys) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut bytes) = (stream.unwrap(), vec![0; 8192]);
+            let count = stream.read(&mut bytes).unwrap();
+            let request = String::from_utf8_lossy(&bytes[..count]).into_owned();
+            let refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            stream.write_all(refusal.as_bytes()).unwrap();
+            let key = request.split_once("Credential=").unwrap().1.split('/').next();
+            if sender.send(key.unwrap().to_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    (endpoint, keys)
+}
+
+#[test]
+fn a_start_that_waits_for_its_store_takes_other_credentials() {
+    let runtime = in_background();
+    let server = runtime.block_on(ApiServer::start(&TaskScope::root()));
+    put_checkpoints(&server);
+    let (endpoint, asked) = keeper();
+    let world = World::new(server.address());
+    let mut documents = Documents::new(7, &[]);
+    documents.head.settings.checkpoint = Checkpoint::ObjectStore {
+        url: "s3://bucket/weft".into(),
+    };
+    documents.put(&server);
+    world.use_store_key("first");
+    world.put_secrets(&server, 1, KEYS);
+    let place = [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ALLOW_HTTP", "true"),
+    ];
+    let pod = Pod::start_with(&world, &[], &place);
+    assert_eq!(asked.recv_timeout(PATIENCE).unwrap(), "first");
+    world.use_store_key("second");
+    world.put_secrets(&server, 2, KEYS);
+    assert!((0..20).any(|_| asked.recv_timeout(PATIENCE).unwrap() == "second"));
+    assert_eq!(pod.page("/readyz"), Some(503));
+    pod.kill();
+}
+
+#[test]
+fn a_store_is_opened_as_whom_the_cloud_says_the_pod_is() {
+    let (endpoint, asked) = keeper();
+    let mut orders = topic(1, "orders");
+    orders.subscriptions[0].dead_letter_store = Some(DeadLetterStore {
+        url: "s3://bucket/letters".into(),
+    });
+    let world = World::begun(nowhere());
+    world.mount(&Documents::new(7, &[orders]));
+    world.mount_secrets(1, KEYS);
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "of-the-cloud"),
+        ("AWS_SECRET_ACCESS_KEY", "hush"),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_ENDPOINT_URL", &endpoint),
+    ];
+    let mut pod = Pod::start_with(&world, &[], &variables);
+    pod.until_ready();
+    let client = pod.https();
+    assert_eq!(client.publish("orders", "placed").0, 200);
+    let received = client.receive("orders", "billing").into_iter();
+    let tokens: Vec<_> = received.map(|(_, token)| token).collect();
+    assert_eq!(client.reject("orders", "billing", &tokens), 1);
+    assert_eq!(asked.recv_timeout(PATIENCE).unwrap(), "of-the-cloud");
+    let output = pod.stop();
+    assert!(!output.contains("hush"), "{output}");
 }
 
 #[test]

@@ -15,8 +15,8 @@ pub struct HubStatus {
     /// How many events the consumer group that is furthest behind has still before it, all partitions together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag: Option<i64>,
-    /// The consumer groups that keep checkpoints in the Namespace. Written at most every ten seconds, and only while
-    /// something changes.
+    /// The consumer groups that keep checkpoints in the Namespace; of more than 2000 of all its Hubs, those that are
+    /// furthest behind. Written at most every ten seconds, and only while something changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1001))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -35,9 +35,10 @@ pub struct HubStatus {
 pub struct ConsumerGroupStatus {
     /// Its name, as its checkpoints spell it.
     pub name: String,
-    /// How many events it has still before it, all partitions together.
+    /// How many events it has still before it, all partitions together, whether they are listed or not.
     pub lag: i64,
-    /// The partitions that it has a checkpoint of.
+    /// The partitions that it has a checkpoint of, as far as they fit: 500 of all groups of the Namespace together, in the
+    /// order of hub, group and partition.
     #[schemars(length(max = 1024))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub partitions: Vec<PartitionStatus>,

@@ -36,7 +36,9 @@ pub struct ObjectStoreCheckpoint {
     pub url: String,
     /// A Secret with the credentials and whatever else the store needs to be told, such as `aws_access_key_id`,
     /// `aws_secret_access_key`, `aws_region`, `aws_endpoint`, `azure_storage_account_name`, `azure_storage_account_key`,
-    /// `google_service_account_key`. What the pod's surroundings provide if absent. Has no meaning in local mode.
+    /// `google_service_account_key`. What it leaves open, the pod's surroundings say: the variables that EKS and Azure's
+    /// workload identity put into the container (`AWS_*`, `AZURE_*`, `GOOGLE_*`), and the cloud's metadata service. Once it
+    /// has a credential, nobody else's is used. Has no meaning in local mode, where the environment of `weft dev` says it all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretReference>,
 }

@@ -7,6 +7,6 @@ mod location;
 mod names;
 
 pub use checkpoints::ObjectCheckpoints;
-pub use environment::options_from;
+pub use environment::complete;
 pub use letters::{Letters, ObjectLetters, PutError};
 pub use location::LocationError;

@@ -23,6 +23,7 @@ pub mod objects;
 mod report;
 mod secrets;
 mod shard;
+mod stores;
 
 pub use configuration::Configuration;
 pub use digest::{Digest, ParseDigestError};
@@ -31,9 +32,10 @@ pub use filter::{Filter, Operator, Predicate};
 pub use head::{
     AuthorizationRule, Checkpoint, DeletionPolicy, Head, Issuer, NamespaceIdentity, Right, Settings,
 };
-pub use report::{LAGS_LISTED, Lag, PodReport, Problem, REFUSED_LISTED, Refused};
-pub use secrets::{AccessKeys, Secrets};
+pub use report::{GROUPS_LISTED, GroupLag, LAGS_LISTED, Lag, PodReport, Problem, REFUSED_LISTED, Refused};
+pub use secrets::{AccessKeys, Secrets, StoreCredentials};
 pub use shard::{DeadLetterStore, Hub, Shard, Subscription, Topic};
+pub use stores::credentials_of;
 
 /// Version of the document's meaning. A reader refuses a document with any other number.
 pub const FORMAT: u32 = 1;

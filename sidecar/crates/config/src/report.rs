@@ -6,7 +6,9 @@ use crate::{Digest, SHARD_COUNT};
 
 /// How many refused entities a report spells out; there is no more room than that for people to read.
 pub const REFUSED_LISTED: usize = 500;
-/// How many consumers of partitions a report tells the lag of; more would not fit into the object beside the refused.
+/// How many consumer groups a report tells the lag of; more would not fit into the object beside the refused.
+pub const GROUPS_LISTED: usize = 2000;
+/// How many partitions of consumer groups it tells the lag of.
 pub const LAGS_LISTED: usize = 500;
 
 /// Written by a pod into a ConfigMap of its own, once its doors are open and after every change; read by the operator.
@@ -50,10 +52,26 @@ pub struct PodReport {
     /// What was lost when this incarnation began on an empty disk, in words for the user; absent if nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_lost: Option<String>,
-    /// How far consumers are behind, at most [`LAGS_LISTED`] of them, in the order of hub, group and partition. A writer
-    /// lets ten seconds pass between two reports that differ in nothing but this.
+    /// How far consumer groups are behind in all their partitions together, in the order of hub and group. Of more than
+    /// [`GROUPS_LISTED`], those that are furthest behind. A writer lets ten seconds pass between two reports that differ in
+    /// nothing but this and `lags`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupLag>,
+    /// The same by partition, as far as it fits: the first [`LAGS_LISTED`] in the order of hub, group and partition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lags: Vec<Lag>,
+}
+
+/// How far a consumer group is behind in a hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupLag {
+    /// `metadata.uid` of the hub.
+    pub hub_uid: String,
+    /// The consumer group, as the checkpoint spells it.
+    pub group: String,
+    /// How many events were sent after its checkpoints, all partitions together.
+    pub lag: u64,
 }
 
 /// How far the checkpoint of a consumer group is behind the end of a partition.
@@ -113,6 +131,7 @@ mod tests {
             pending_restart: vec![],
             incarnation: None,
             data_lost: None,
+            groups: vec![],
             lags: vec![],
         }
     }
@@ -135,6 +154,11 @@ mod tests {
         let report = PodReport {
             incarnation: Some(1),
             data_lost: Some("the disk was empty".into()),
+            groups: vec![GroupLag {
+                hub_uid: "h".into(),
+                group: "$Default".into(),
+                lag: 5,
+            }],
             lags: vec![Lag {
                 hub_uid: "h".into(),
                 group: "$Default".into(),
@@ -144,7 +168,7 @@ mod tests {
             }],
             ..report()
         };
-        let added = r#","incarnation":1,"dataLost":"the disk was empty","lags":[{"hubUid":"h","group":"$Default","partition":3,"sequenceNumber":41,"lag":2}]"#;
+        let added = r#","incarnation":1,"dataLost":"the disk was empty","groups":[{"hubUid":"h","group":"$Default","lag":5}],"lags":[{"hubUid":"h","group":"$Default","partition":3,"sequenceNumber":41,"lag":2}]"#;
         assert_eq!(serde_json::to_string(&report).unwrap(), json(added));
         assert_eq!(serde_json::from_str::<PodReport>(&json(added)).unwrap(), report);
     }

@@ -1,6 +1,6 @@
 //! What travels apart from the document, because it must not be read by everyone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -18,13 +18,23 @@ pub struct Secrets {
     pub private_key_pem: String,
     /// Credentials of the object store of [`Checkpoint::ObjectStore`](crate::Checkpoint::ObjectStore), by the names
     /// that the store's client gives to its options (`aws_access_key_id`, `azure_storage_account_key`). Empty if the
-    /// copy lies elsewhere, or the pod's own surroundings hold the credentials.
+    /// copy lies elsewhere, or the pod's own surroundings say it all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub object_store: BTreeMap<String, String>,
-    /// The same for the stores of dead letters ([`DeadLetterStore`](crate::DeadLetterStore)), by the uid of the
-    /// subscription in the document. One that is not here has none.
+    /// The same for the stores of dead letters ([`DeadLetterStore`](crate::DeadLetterStore)), once for all subscriptions
+    /// that share them: by the name of the Secret that they come from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub dead_letter_stores: BTreeMap<String, BTreeMap<String, String>>,
+    pub dead_letter_stores: BTreeMap<String, StoreCredentials>,
+}
+
+/// What stores of dead letters are opened with. `Debug` shows names, never a value.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreCredentials {
+    /// As [`Secrets::object_store`].
+    pub options: BTreeMap<String, String>,
+    /// The subscriptions whose stores they are for, by their uids in the document. One that is in no such list has none.
+    pub subscriptions: BTreeSet<String>,
 }
 
 /// The two live keys of a rule: either is accepted, so that they can be replaced one after the other.
@@ -49,7 +59,16 @@ impl fmt::Debug for Secrets {
             )
             .field("private_key_pem", &format_args!("***"))
             .field("object_store", &self.object_store.keys())
-            .field("dead_letter_stores", &self.dead_letter_stores.keys())
+            .field("dead_letter_stores", &self.dead_letter_stores)
+            .finish()
+    }
+}
+
+impl fmt::Debug for StoreCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreCredentials")
+            .field("options", &self.options.keys())
+            .field("subscriptions", &self.subscriptions)
             .finish()
     }
 }
@@ -66,6 +85,13 @@ impl fmt::Debug for AccessKeys {
 mod tests {
     use super::*;
 
+    fn letters(token: &str) -> StoreCredentials {
+        StoreCredentials {
+            options: BTreeMap::from([("google_bearer_token".into(), token.into())]),
+            subscriptions: BTreeSet::from(["billing".into()]),
+        }
+    }
+
     #[test]
     fn debug_output_holds_no_secret() {
         let keys = AccessKeys {
@@ -78,14 +104,11 @@ mod tests {
             certificate_pem: "public".into(),
             private_key_pem: "hush".into(),
             object_store: BTreeMap::from([("aws_secret_access_key".into(), "hush".into())]),
-            dead_letter_stores: BTreeMap::from([(
-                "billing".into(),
-                BTreeMap::from([("aws_secret_access_key".into(), "hush".into())]),
-            )]),
+            dead_letter_stores: BTreeMap::from([("letters".into(), letters("hush"))]),
         };
         let shown = format!("{secrets:?}");
         assert!(
-            ["app", "aws_secret", "billing"]
+            ["app", "aws_secret", "letters", "google_bearer", "billing"]
                 .iter()
                 .all(|name| shown.contains(name)),
             "{shown}"
@@ -105,5 +128,12 @@ mod tests {
         let json = r#"{"rules":[],"certificatePem":"c","privateKeyPem":"p"}"#;
         assert_eq!(serde_json::to_string(&secrets).unwrap(), json);
         assert_eq!(serde_json::from_str::<Secrets>(json).unwrap(), secrets);
+        let with_letters = Secrets {
+            dead_letter_stores: BTreeMap::from([("store".into(), letters("t"))]),
+            ..secrets
+        };
+        let json = r#"{"rules":[],"certificatePem":"c","privateKeyPem":"p","deadLetterStores":{"store":{"options":{"google_bearer_token":"t"},"subscriptions":["billing"]}}}"#;
+        assert_eq!(serde_json::to_string(&with_letters).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Secrets>(json).unwrap(), with_letters);
     }
 }

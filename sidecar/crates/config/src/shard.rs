@@ -75,7 +75,8 @@ pub struct Subscription {
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetterStore {
     /// Bucket or container, and a path in it: `s3://`, `az://`, `azure://` or `gs://`; in local mode also `file://`.
-    /// The credentials are in [`Secrets::dead_letter_stores`](crate::Secrets::dead_letter_stores).
+    /// The credentials are in [`Secrets::dead_letter_stores`](crate::Secrets::dead_letter_stores), as far as somebody gave
+    /// some.
     pub url: String,
 }
 

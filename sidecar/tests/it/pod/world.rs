@@ -1,5 +1,6 @@
 //! Folders, ports and objects of a pod, and the process in it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -32,6 +33,8 @@ pub(super) struct World {
     certificates: Certificates,
     /// Nobody else has it: ports that are free there stay so until the pod takes them.
     address: Ipv4Addr,
+    /// To the object store with the copy of positions, if there is one.
+    store_key: RefCell<Option<&'static str>>,
 }
 
 impl World {
@@ -42,6 +45,7 @@ impl World {
             folder: tempfile::tempdir().unwrap(),
             certificates: certificates_for(&address.to_string()),
             address,
+            store_key: RefCell::default(),
         };
         for folder in ["config", "secrets", "data"] {
             fs::create_dir(world.path(folder)).unwrap();
@@ -94,11 +98,20 @@ impl World {
         server.put("secrets", object("shop-secrets", json!({"data": data})));
     }
 
+    /// From the next Secret on.
+    pub(super) fn use_store_key(&self, key: &'static str) {
+        self.store_key.replace(Some(key));
+    }
+
     fn secrets(&self, pair: [&str; 2]) -> Vec<u8> {
+        let store_key = self.store_key.borrow().into_iter();
+        let options =
+            store_key.flat_map(|key| [("aws_access_key_id", key), ("aws_secret_access_key", "hush")]);
         let mut configuration = configuration(Vec::new());
         set_certificate(&mut configuration, &self.certificates);
         let secrets = Secrets {
             rules: vec![keys(pair)],
+            object_store: options.map(|(name, value)| (name.into(), value.into())).collect(),
             ..configuration.secrets
         };
         serde_json::to_vec(&secrets).unwrap()
@@ -196,6 +209,11 @@ pub(super) struct Pod {
 
 impl Pod {
     pub(super) fn start(world: &World, more: &[&str]) -> Self {
+        Self::start_with(world, more, &[])
+    }
+
+    /// With variables that somebody put into the container.
+    pub(super) fn start_with(world: &World, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let [https, http, operations] = [(); 3].map(|()| free(world.address));
         let folder = |name: &str| world.path(name).into_os_string();
         let process = Command::new(env!("CARGO_BIN_EXE_weft-sidecar"))
@@ -214,6 +232,7 @@ impl Pod {
             .args(["--operations-port", &operations.port().to_string()])
             .args(more)
             .env_remove("WEFT_LOG")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
