@@ -247,23 +247,8 @@ fn patiently(send: impl Fn() -> Result<Response<Body>, Failure>) -> Result<Respo
     }
 }
 
-fn answer<T: DeserializeOwned>(mut response: Response<Body>) -> Result<T, Failure> {
-    if !response.status().is_success() {
-        return Err(refusal(response));
-    }
-    let text = response
-        .body_mut()
-        .with_config()
-        .limit(ANSWER_BYTES_MAX)
-        .read_to_string();
-    let text = text.map_err(|cause| interrupted(&cause))?;
-    serde_json::from_str(&text).map_err(|cause| {
-        Failure::new(
-            Exit::Unavailable,
-            format!("the answer is not what Weft says: {cause}"),
-        )
-        .with_next("check that the endpoint is a Weft Namespace")
-    })
+fn answer<T: DeserializeOwned>(response: Response<Body>) -> Result<T, Failure> {
+    Answer::read(response)?.json()
 }
 
 fn interrupted(cause: &dyn std::error::Error) -> Failure {

@@ -14,6 +14,8 @@ mod commands;
 mod dead_letters;
 #[path = "it/doctor.rs"]
 mod doctor;
+#[path = "it/guard.rs"]
+mod guard;
 #[path = "it/home.rs"]
 mod home;
 #[path = "it/hub_commands.rs"]

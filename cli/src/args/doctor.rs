@@ -8,7 +8,8 @@ use crate::output::Output;
 /// Find out why a program does not get through to a Namespace.
 ///
 /// Looks at names, ports, certificates, clocks, keys, tokens and rights, in this order, with the settings of `weft dev`,
-/// or with --endpoint, or with those in the environment, as a program would find them. It changes nothing. Ends with 1 if
+/// or with --endpoint, or with those in the environment, as a program would find them. Rights are those to what
+/// EVENT_HUB_NAME, EVENTGRID_TOPIC_NAME and EVENTGRID_EVENT_SUBSCRIPTION_NAME name. It changes nothing. Ends with 1 if
 /// something is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {

@@ -1,6 +1,7 @@
 //! What a service answered: success, or the reason why not.
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::Body;
 use ureq::http::{HeaderMap, Response};
@@ -45,6 +46,21 @@ impl Answer {
             true => Ok(self),
             false => Err(self.refusal()),
         }
+    }
+
+    /// What a success says.
+    ///
+    /// # Errors
+    /// It is no success, or says something else.
+    pub(crate) fn json<T: DeserializeOwned>(self) -> Result<T, Failure> {
+        let answer = self.or_refusal()?;
+        serde_json::from_str(&answer.body).map_err(|cause| {
+            Failure::new(
+                Exit::Unavailable,
+                format!("the answer is not what Weft says: {cause}"),
+            )
+            .with_next("check that the endpoint is a Weft Namespace")
+        })
     }
 
     pub(crate) fn is_success(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use ureq::http::Method;
 
 use crate::args::{self, DeadLetters};
 use crate::client::Client;
@@ -150,9 +151,20 @@ impl Queue {
 /// Begins the names of topics in which dead letters for an object store lie: the topic, the subscription and its uid follow.
 const OF_STORES: &str = "$dead-letters/";
 
-/// The topic in which the dead letters of `TOPIC/SUBSCRIPTION` lie that go to an object store.
+/// What whoever may not look at those is told. No resource of Kubernetes has them, so that roles for topics and
+/// subscriptions do not reach them.
+const OF_THE_NAMESPACE: &str = "letters that wait for an object store belong to the Namespace: use a key with the right Listen \
+    (to redrive: Manage), or bind a role of your own with `receive` (to redrive: `manage`, too) on eventnamespaces; those \
+    of the chart have it on topics, subscriptions and hubs only";
+
+/// The topic in which the dead letters of `TOPIC/SUBSCRIPTION` lie that go to an object store. To find it takes the right
+/// that it takes to list them.
 fn on_the_way(client: &Client, subscription: &str) -> Result<String, Failure> {
-    let List { value } = client.get("/$weft/v1/streams")?;
+    let answer = client.ask_authorized(&Method::GET, "/$weft/v1/streams", &[], None)?;
+    if answer.status == 403 {
+        return Err(answer.refusal().with_next(OF_THE_NAMESPACE));
+    }
+    let List { value } = answer.json()?;
     let streams: Vec<Value> = value.iter().map(Item::value).collect();
     let prefix = format!("{OF_STORES}{subscription}/").to_lowercase();
     let open = streams.iter().filter(|stream| stream["state"] == "Open");

@@ -5,6 +5,7 @@ mod clock;
 mod configuration;
 mod doors;
 mod ports;
+mod questions;
 mod report;
 mod rights;
 mod signatures;

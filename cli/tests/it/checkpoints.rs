@@ -5,7 +5,8 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use crate::home::{Dev, Home, Said, assert_golden, help, namespace};
+use crate::guard::Guard;
+use crate::home::{Dev, Home, Said, assert_golden, documents, help, namespace};
 
 /// What an SDK's checkpoint store writes.
 fn put(home: &Home, container: &str, name: &str, metadata: &[(&str, &str)]) {
@@ -96,6 +97,55 @@ fn a_list_says_how_far_a_group_has_come_and_who_owns_what() {
     );
     assert_eq!(words.last(), Some(&"worker-1"));
     assert_eq!(home.ok(&["checkpoint", "list", "elsewhere"]), "no checkpoints\n");
+}
+
+/// The rows for who has these roles in a cluster, and what is said beside them.
+fn listed_with(home: &Home, roles: &[&str]) -> (Vec<Value>, String) {
+    let guard = Guard::before(home, roles);
+    let mut command = guard.command(home, &["checkpoint", "list", "--output", "json"]);
+    let said = Said::from(command.output().unwrap());
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    (documents(&said.stdout), said.stderr)
+}
+
+#[test]
+fn who_may_look_at_hubs_and_checkpoints_sees_how_far_behind_groups_are() {
+    let (home, _dev) = with_checkpoints();
+    let roles = ["azure-event-hubs-data-owner", "storage-blob-data-contributor"];
+    let (rows, said) = listed_with(&home, &roles);
+    assert_eq!(
+        (&rows[0]["lag"], &rows[0]["lastSequenceNumber"]),
+        (&json!(3), &json!(3))
+    );
+    assert_eq!(said, "");
+    let (rows, _) = listed_with(
+        &home,
+        &["azure-event-hubs-data-receiver", "storage-blob-data-reader"],
+    );
+    assert_eq!(rows[0]["lag"], 3);
+
+    // Another one is gone: with these roles that is refused, with a key it is not found.
+    let metadata = [("sequencenumber", "7"), ("offset", "0")];
+    put(&home, "state", "localhost/gone/$default/checkpoint/0", &metadata);
+    let lags = |rows: &[Value]| rows.iter().map(|row| row["lag"].clone()).collect::<Vec<_>>();
+    let (rows, said) = listed_with(&home, &roles);
+    assert_eq!(lags(&rows), [json!(null), json!(3)]);
+    assert!(said.contains("groups of gone are is not known"), "{said}");
+    let with_key = home.run(&["checkpoint", "list", "--output", "json"]);
+    assert_eq!(lags(&documents(&with_key.stdout)), [json!(null), json!(3)]);
+    assert_eq!(with_key.stderr, "");
+}
+
+#[test]
+fn who_may_look_at_checkpoints_only_sees_those() {
+    let (home, _dev) = with_checkpoints();
+    let (rows, said) = listed_with(&home, &["storage-blob-data-reader"]);
+    assert_eq!(
+        (&rows[0]["sequenceNumber"], &rows[0]["lag"]),
+        (&json!(0), &json!(null))
+    );
+    assert!(said.contains("groups of telemetry are is not known"), "{said}");
+    assert!(said.contains("hubs.weft.dev/telemetry"), "{said}");
 }
 
 #[test]

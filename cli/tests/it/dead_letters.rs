@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::home::{Dev, Home, eventually, namespace, subscription, topic};
+use crate::guard::Guard;
+use crate::home::{Dev, Home, Said, eventually, namespace, subscription, topic};
 
 fn with_dead_letter() -> (Home, Dev) {
     let picky = subscription("billing", "orders")
@@ -203,6 +204,17 @@ fn a_dead_letter_that_waits_for_its_store_can_be_given_back() {
         "{}",
         said.stderr
     );
+    // They lie in no topic that a role could be for.
+    let guard = Guard::before(&home, &["eventgrid-data-contributor"]);
+    let mut command = guard.command(&home, &["dead-letters", "list", "orders/billing"]);
+    let said = Said::from(command.output().unwrap());
+    assert_eq!(said.code, 4, "{}", said.stdout);
+    for words in [
+        "may not `receive` on eventnamespaces.weft.dev/shop",
+        "a role of your own",
+    ] {
+        assert!(said.stderr.contains(words), "{words}: {}", said.stderr);
+    }
     assert_eq!(home.json(&["receive", "orders", "billing", "--ack"]).len(), 1);
 }
 

@@ -92,6 +92,11 @@ impl Home {
             "SSL_CERT_FILE",
             "REQUESTS_CA_BUNDLE",
             "NODE_EXTRA_CA_CERTS",
+            "EVENTGRID_TOPIC_NAME",
+            "EVENTGRID_EVENT_SUBSCRIPTION_NAME",
+            "EVENT_HUB_NAME",
+            "BLOB_STORAGE_ACCOUNT_URL",
+            "BLOB_STORAGE_CONNECTION_STRING",
             "WEFT_LOG",
         ] {
             command.env_remove(variable);

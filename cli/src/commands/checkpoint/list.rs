@@ -1,6 +1,6 @@
 //! `weft checkpoint list`
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,6 @@ use crate::args::CheckpointList;
 use crate::client::Client;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::listed::List;
 use crate::output::{self, Output};
 
 const HEADER: [&str; 10] = [
@@ -36,15 +35,9 @@ pub(super) fn run(args: &CheckpointList, environment: &Environment) -> Result<()
         .into_iter()
         .filter(|group| wanted(&group.hub, &args.hub) && wanted(&group.group, &args.group))
         .collect();
-    let hubs = match hubs(&client, &groups) {
-        Ok(hubs) => hubs,
-        // Who may only see checkpoints sees those.
-        Err(failure) if failure.is_refusal() => {
-            eprintln!("how far behind is not known: {failure}");
-            HashMap::new()
-        }
-        Err(failure) => return Err(failure),
-    };
+    let hubs = Hubs::read(&client, &groups)?;
+    hubs.tell_refusals();
+    let hubs = hubs.present;
     let rows: Vec<_> = groups.iter().flat_map(|group| rows(group, &hubs)).collect();
     match args.output {
         Output::Json => rows.iter().try_for_each(|row| output::json(&row.json())),
@@ -56,17 +49,42 @@ pub(super) fn run(args: &CheckpointList, environment: &Environment) -> Result<()
     }
 }
 
-/// Those that there are: a hub may be gone while checkpoints of it remain.
-fn hubs(client: &Client, groups: &[Group]) -> Result<HashMap<String, Hub>, Failure> {
-    let mut hubs = HashMap::new();
-    let List { value: present } = client.get("/$weft/v1/hubs")?;
-    for summary in present {
-        let name = summary.value()["name"].as_str().unwrap_or_default().to_owned();
-        if groups.iter().any(|group| group.hub.eq_ignore_ascii_case(&name)) {
-            hubs.insert(name.to_lowercase(), Hub::read(client, &name)?);
+/// The hubs that groups name.
+#[derive(Default)]
+struct Hubs {
+    /// By name in lower case.
+    present: HashMap<String, Hub>,
+    /// Those that may not be looked at, and why not.
+    refused: Vec<(String, Failure)>,
+}
+
+impl Hubs {
+    /// Each is asked for by itself, so that the right to look at it is enough. One may be gone while checkpoints of it
+    /// remain.
+    fn read(client: &Client, groups: &[Group]) -> Result<Self, Failure> {
+        let names: BTreeSet<_> = groups.iter().map(|group| group.hub.to_lowercase()).collect();
+        let mut hubs = Self::default();
+        for name in names {
+            match Hub::find(client, &name) {
+                Ok(hub) => hubs.present.extend(hub.map(|hub| (name, hub))),
+                // Who may only see checkpoints sees those.
+                Err(failure) if failure.is_refusal() => hubs.refused.push((name, failure)),
+                Err(failure) => return Err(failure),
+            }
         }
+        Ok(hubs)
     }
-    Ok(hubs)
+
+    fn tell_refusals(&self) {
+        let Some((_, why)) = self.refused.first() else {
+            return;
+        };
+        let names: Vec<_> = self.refused.iter().map(|(name, _)| name.as_str()).collect();
+        eprintln!(
+            "how far behind the groups of {} are is not known: {why} (a hub that is gone is refused in these words, too)",
+            names.join(", ")
+        );
+    }
 }
 
 fn rows<'g>(group: &'g Group, hubs: &'g HashMap<String, Hub>) -> impl Iterator<Item = Row<'g>> {

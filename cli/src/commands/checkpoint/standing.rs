@@ -1,6 +1,7 @@
 //! Where the partitions of a hub stand.
 
 use serde::Deserialize;
+use ureq::http::Method;
 
 use crate::client::Client;
 use crate::failure::Failure;
@@ -39,6 +40,15 @@ impl Standing {
 impl Hub {
     pub(super) fn read(client: &Client, name: &str) -> Result<Self, Failure> {
         client.get(&path(name))
+    }
+
+    /// None if there is no such hub.
+    pub(super) fn find(client: &Client, name: &str) -> Result<Option<Self>, Failure> {
+        let answer = client.ask_authorized(&Method::GET, &path(name), &[], None)?;
+        match answer.status {
+            404 => Ok(None),
+            _ => answer.json().map(Some),
+        }
     }
 
     pub(super) fn partition(&self, id: u32) -> Option<&Standing> {

@@ -89,7 +89,7 @@ impl Report {
 
 fn text(check: &str, outcome: Outcome, message: &str, fix: Option<&str>) -> String {
     let fix = fix.map(|fix| format!("; fix: {fix}")).unwrap_or_default();
-    let line = format!("{:7}  {check:18}  {message}{fix}", outcome.word());
+    let line = format!("{:7}  {check:19}  {message}{fix}", outcome.word());
     // One line each, whatever a service may have said.
     line.replace(['\n', '\r'], " ")
 }
@@ -102,7 +102,7 @@ mod tests {
     fn a_finding_is_one_line_with_what_to_do() {
         assert_eq!(
             text("clock", Outcome::Problem, "it is\n90 s late", Some("set it")),
-            "problem  clock               it is 90 s late; fix: set it"
+            "problem  clock                it is 90 s late; fix: set it"
         );
     }
 }

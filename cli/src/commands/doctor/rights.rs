@@ -1,20 +1,16 @@
-//! Whether the key and the token are accepted, and what they allow. The questions change nothing: each is refused for
-//! another reason if it is allowed.
+//! Whether the key and the token are accepted, and what they allow of what the settings name.
 
 use std::path::{Path, PathBuf};
 
 use ureq::http::Method;
 
 use super::ports::Open;
+use super::questions::{Question, Right, Thing, Verdict};
 use super::report::Report;
 use super::target::Target;
 use crate::client::{Answer, Client};
 use crate::connection::{Connection, Credential};
 use crate::failure::Failure;
-use crate::percent::encode;
-
-/// A hub that nobody has, where the settings name none.
-const NO_HUB: &str = "weft-doctor-asks";
 
 pub(super) fn check(
     target: &Target,
@@ -58,12 +54,16 @@ pub(super) fn check(
             allowed(target, &client, name, report)?;
         }
     }
-    Ok(())
+    unnamed(target, report)
 }
 
 /// Whether it is known who asks, whatever the rights are.
 fn is_accepted(target: &Target, client: &Client, name: &str, report: &mut Report) -> Result<bool, Failure> {
-    let answer = match ask(client, &Method::GET, &receive_path(target)) {
+    let mut named = Thing::ALL.into_iter().flat_map(|thing| thing.questions(target));
+    let (method, path) = named.next().map_or_else(Question::of_any_namespace, |question| {
+        (question.method, question.path)
+    });
+    let answer = match ask(client, &method, &path) {
         Ok(answer) => answer,
         Err(failure) => {
             report.problem(name, format!("{failure}"), target.absent())?;
@@ -97,72 +97,83 @@ fn is_accepted(target: &Target, client: &Client, name: &str, report: &mut Report
 }
 
 fn allowed(target: &Target, client: &Client, name: &str, report: &mut Report) -> Result<(), Failure> {
-    let hub = encode(target.setting("EVENT_HUB_NAME").unwrap_or(NO_HUB));
-    let mut refusals = Vec::new();
-    let mut count = 0;
-    for (verb, method, path) in [
-        ("receive", Method::GET, receive_path(target)),
-        (
-            "send",
-            Method::POST,
-            format!("/{hub}/partitions/{NO_HUB}/messages"),
-        ),
-        ("checkpoints", Method::GET, "/checkpoints/?comp=list".to_owned()),
-    ] {
-        let answer = match ask(client, &method, &path) {
-            Ok(answer) => answer,
-            Err(failure) => {
-                report.problem(&right(name, verb), format!("{failure}"), target.absent())?;
-                continue;
-            }
-        };
-        match answer.status {
-            401 | 403 => refusals.push((verb, answer.message())),
-            500.. => report.problem(
-                &right(name, verb),
-                answer.message(),
-                "look at the log of the Namespace",
-            )?,
-            _ => {
-                count += 1;
-                report.ok(&right(name, verb), "allowed")?;
-            }
-        }
-    }
-    for (verb, message) in refusals {
-        let check = right(name, verb);
-        match count {
-            // Not even one: whatever the program does, it cannot do it.
-            0 => report.problem(&check, message, fix(name, verb))?,
-            _ => report.note(
-                &check,
-                message,
-                format!("only if programs need it: {}", fix(name, verb)),
-            )?,
+    for thing in Thing::ALL {
+        let questions = thing.questions(target);
+        let verdicts: Vec<_> = questions
+            .iter()
+            .map(|question| verdict(client, question))
+            .collect();
+        let is_out_of_reach = thing.is_out_of_reach(&verdicts);
+        for (question, verdict) in questions.iter().zip(verdicts) {
+            let finding = Finding {
+                thing,
+                right: question.right,
+                is_out_of_reach,
+                credential: name,
+            };
+            finding.say(verdict, report)?;
         }
     }
     Ok(())
 }
 
-fn right(name: &str, verb: &str) -> String {
-    let what = if name == "key" { "key" } else { "token" };
-    format!("{what} {verb}")
+/// About one right.
+struct Finding<'n> {
+    thing: Thing,
+    right: Right,
+    /// Nothing of the thing is allowed: whatever the program does with it, it cannot.
+    is_out_of_reach: bool,
+    credential: &'n str,
 }
 
-fn fix(name: &str, verb: &str) -> &'static str {
-    match (name, verb) {
-        ("key", "send") => "use the key of a rule with the right Send",
-        ("key", _) => "use the key of a rule with the right Listen",
-        (_, "send") => "bind a role with the verb `send`, such as azure-event-hubs-data-sender",
-        (_, "receive") => "bind a role with the verb `receive`, such as azure-event-hubs-data-receiver",
-        (_, _) => "bind the role storage-blob-data-contributor",
+impl Finding<'_> {
+    fn say(&self, verdict: Verdict, report: &mut Report) -> Result<(), Failure> {
+        let what = if self.credential == "key" { "key" } else { "token" };
+        let check = format!("{what} {}", self.right.name());
+        match verdict {
+            Verdict::Allowed => report.ok(&check, "allowed"),
+            Verdict::Absent(message) => report.problem(&check, message, self.thing.find()),
+            Verdict::Failed(message) => report.problem(&check, message, "look at the log of the Namespace"),
+            Verdict::Refused(message) if self.is_out_of_reach => {
+                let fix = self.fix(&message);
+                report.problem(&check, message, fix)
+            }
+            Verdict::Refused(message) => {
+                let fix = format!("only if programs need it: {}", self.fix(&message));
+                report.note(&check, message, fix)
+            }
+        }
+    }
+
+    fn fix(&self, refusal: &str) -> &'static str {
+        match self.credential {
+            "key" => self.right.rule(),
+            _ if self.right.is_of_nothing(refusal) => self.thing.find(),
+            _ => self.right.role(),
+        }
     }
 }
 
-fn receive_path(target: &Target) -> String {
-    match target.setting("EVENT_HUB_NAME") {
-        Some(hub) => format!("/$weft/v1/hubs/{}", encode(hub)),
-        None => "/$weft/v1/hubs".to_owned(),
+/// What nobody was asked about.
+fn unnamed(target: &Target, report: &mut Report) -> Result<(), Failure> {
+    let unnamed = Thing::ALL
+        .into_iter()
+        .filter(|thing| thing.questions(target).is_empty());
+    unnamed
+        .map(Thing::unnamed)
+        .try_for_each(|(check, why)| report.skipped(check, why))
+}
+
+fn verdict(client: &Client, question: &Question) -> Verdict {
+    let answer = match ask(client, &question.method, &question.path) {
+        Ok(answer) => answer,
+        Err(failure) => return Verdict::Failed(failure.to_string()),
+    };
+    match answer.status {
+        401 | 403 => Verdict::Refused(answer.message()),
+        404 => Verdict::Absent(answer.message()),
+        500.. => Verdict::Failed(answer.message()),
+        _ => Verdict::Allowed,
     }
 }
 

@@ -10,14 +10,19 @@ use crate::dev;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 
-/// The settings that decide how a program gets through.
-const SETTINGS: [&str; 14] = [
+/// What a program uses of a Namespace. `weft dev` tells nobody: a program has it from its own environment.
+const ENTITIES: [&str; 3] = [
+    "EVENTGRID_TOPIC_NAME",
+    "EVENTGRID_EVENT_SUBSCRIPTION_NAME",
+    "EVENT_HUB_NAME",
+];
+
+/// The other settings that decide how a program gets through.
+const SETTINGS: [&str; 12] = [
     "EVENTGRID_ENDPOINT",
     "EVENTGRID_KEY",
-    "EVENTGRID_TOPIC_NAME",
     "EVENT_HUB_FULLY_QUALIFIED_NAMESPACE",
     "EVENT_HUB_CONNECTION_STR",
-    "EVENT_HUB_NAME",
     "BLOB_STORAGE_ACCOUNT_URL",
     "BLOB_STORAGE_CONNECTION_STRING",
     "AZURE_TENANT_ID",
@@ -52,7 +57,8 @@ impl Target {
                     Some(name) => name.clone(),
                     None => only_namespace(&data)?,
                 };
-                let settings = local_settings(&data, &namespace)?;
+                let mut settings = local_settings(&data, &namespace)?;
+                settings.extend(inherited(ENTITIES));
                 let mut target = Self::new(
                     format!("the Namespace {namespace} in {}", data.display()),
                     settings,
@@ -66,10 +72,7 @@ impl Target {
     }
 
     fn elsewhere(endpoint: &str, args: &args::Connection) -> Result<Self, Failure> {
-        let mut settings: Vec<_> = SETTINGS
-            .into_iter()
-            .filter_map(|key| Some((key.to_owned(), environment::inherited(key)?.into_string().ok()?)))
-            .collect();
+        let mut settings: Vec<_> = inherited(SETTINGS).chain(inherited(ENTITIES)).collect();
         let mut set = |key: &str, value: String| {
             settings.retain(|(name, _)| name != key);
             settings.push((key.to_owned(), value));
@@ -133,6 +136,11 @@ impl Target {
             }
         }
     }
+}
+
+fn inherited<const N: usize>(keys: [&str; N]) -> impl Iterator<Item = (String, String)> {
+    let text = |key: &str| Some((key.to_owned(), environment::inherited(key)?.into_string().ok()?));
+    keys.into_iter().filter_map(text)
 }
 
 #[cfg(test)]

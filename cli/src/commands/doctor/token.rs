@@ -10,7 +10,8 @@ use super::target::Target;
 use crate::failure::Failure;
 use crate::jwt::Claims;
 
-/// For whom it has to be meant, unless an issuer outside of the cluster says otherwise.
+/// For whom a ServiceAccount's token has to be meant. For whom those of an issuer outside of the cluster are, its
+/// `audiences` in the Namespace's spec say.
 const AUDIENCE: &str = config::objects::TOKEN_AUDIENCE;
 
 pub(super) fn check(target: &Target, now: Timestamp, report: &mut Report) -> Result<(), Failure> {
@@ -38,9 +39,15 @@ pub(super) fn check(target: &Target, now: Timestamp, report: &mut Report) -> Res
     let Some(claims) = Claims::read(text.trim()) else {
         return report.problem("token", format!("{file} does not hold a JWT"), renew);
     };
-    match fault(&claims, now) {
-        Some(fault) => report.problem("token", fault, renew),
-        None => report.ok("token", described(&claims)),
+    match (fault(&claims, now), other_audience(&claims)) {
+        (Some(fault), _) => report.problem("token", fault, renew),
+        // Only the Namespace knows its issuers: it is asked below.
+        (None, Some(other)) => report.note(
+            "token",
+            format!("{}; {other}", described(&claims)),
+            format!("right only for an issuer of spec.identity.issuers with that audience; else {renew}"),
+        ),
+        (None, None) => report.ok("token", described(&claims)),
     }
 }
 
@@ -57,16 +64,20 @@ fn fault(claims: &Claims, now: Timestamp) -> Option<String> {
             "it is valid from {begin} on only: is the clock of this machine right?"
         ));
     }
-    if claims.audiences().iter().any(|audience| audience == AUDIENCE) {
-        return None;
-    }
-    Some(format!(
-        "it is meant for {}, and not for `{AUDIENCE}`",
-        match claims.audiences() {
-            [] => "nobody".to_owned(),
-            audiences => format!("`{}`", audiences.join("`, `")),
-        }
-    ))
+    claims
+        .audiences()
+        .is_empty()
+        .then(|| "it is meant for nobody".to_owned())
+}
+
+/// For whom it is meant, if not for us.
+fn other_audience(claims: &Claims) -> Option<String> {
+    let audiences = claims.audiences();
+    let is_ours = audiences.iter().any(|audience| audience == AUDIENCE);
+    (!is_ours).then(|| {
+        let audiences = audiences.join("`, `");
+        format!("it is meant for `{audiences}`, and not for `{AUDIENCE}`")
+    })
 }
 
 fn described(claims: &Claims) -> String {
@@ -93,9 +104,17 @@ mod tests {
         assert!(fault(r#"{"aud":"weft"}"#).contains("does not say when it ends"));
         assert!(fault(r#"{"aud":"weft","exp":1000}"#).contains("ended at 1970-01-01T00:16:40Z"));
         assert!(fault(r#"{"aud":"weft","exp":2000,"nbf":1500}"#).contains("is the clock"));
-        assert!(
-            fault(r#"{"aud":["https://kubernetes.default.svc"],"exp":2000}"#).contains("and not for `weft`")
-        );
         assert!(fault(r#"{"exp":2000}"#).contains("meant for nobody"));
+    }
+
+    #[test]
+    fn a_token_for_another_audience_may_be_right_and_is_told_for_whom_it_is() {
+        let json = r#"{"iss":"https://login.example.com","aud":["shop","bank"],"exp":2000}"#;
+        assert_eq!(fault_of(json), None);
+        assert_eq!(
+            other_audience(&claims(json)).unwrap(),
+            "it is meant for `shop`, `bank`, and not for `weft`"
+        );
+        assert_eq!(other_audience(&claims(r#"{"aud":["shop","weft"]}"#)), None);
     }
 }
