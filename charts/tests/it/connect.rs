@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::helm;
+use crate::types::{text, title};
 
 const ALWAYS: &str = r#"connect={"enabled":"always"}"#;
 const NEVER: &str = r#"connect={"enabled":"never"}"#;
@@ -41,6 +42,20 @@ fn a_pod_without_the_label_is_no_business_of_it_and_no_pod_depends_on_it() {
         policy["spec"]["matchConstraints"]["resourceRules"][0]["operations"],
         serde_json::json!(["CREATE"])
     );
+}
+
+/// Helm deletes nothing that it has to keep, so `connect.enabled=never` would no longer switch it off.
+#[test]
+fn it_goes_with_the_release() {
+    for object in helm::objects(&[ALWAYS]) {
+        if text(&object, "/kind").starts_with("MutatingAdmissionPolicy") {
+            assert!(
+                object.pointer("/metadata/annotations").is_none(),
+                "{}",
+                title(&object)
+            );
+        }
+    }
 }
 
 #[test]

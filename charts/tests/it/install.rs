@@ -44,12 +44,23 @@ metadata:
     pod-security.kubernetes.io/enforce: restricted
 ";
 
+/// Beginning of `connect.yaml`, which is apart from `install.yaml` because older API servers do not know its kinds.
+const CONNECT_HEAD: &str = "\
+# The label weft.dev/connect without Helm: kubectl apply --server-side -f connect.yaml
+# Made from charts/weft; UPDATE_GOLDEN=1 cargo test -p charts renews it.
+";
+
 #[test]
 fn install_yaml_is_the_chart_with_its_default_values() {
-    agree(
-        "charts/install.yaml",
-        &format!("{HEAD}{}", helm::render(&["crds.keep=false"])),
-    );
+    let chart = helm::render(&["crds.keep=false", "userRoles.keep=false"]);
+    agree("charts/install.yaml", &format!("{HEAD}{chart}"));
+}
+
+#[test]
+fn connect_yaml_is_what_the_chart_has_for_api_servers_that_know_it() {
+    let always = [r#"connect={"enabled":"always"}"#];
+    let policy = helm::render_with(&always, &["--show-only", "templates/connect.yaml"]);
+    agree("charts/connect.yaml", &format!("{CONNECT_HEAD}{policy}"));
 }
 
 #[test]
@@ -63,7 +74,9 @@ fn every_object_is_one_that_kubernetes_knows() {
     for settings in [&[][..], &NAMESPACED, &EVERYTHING] {
         helm::objects(settings).iter().for_each(check);
     }
-    documents(&read("charts/install.yaml")).iter().for_each(check);
+    for file in ["charts/install.yaml", "charts/connect.yaml"] {
+        documents(&read(file)).iter().for_each(check);
+    }
 }
 
 #[test]
@@ -148,6 +161,8 @@ fn the_notes_name_the_next_steps_for_the_mode_that_was_chosen() {
     );
     assert!(some.contains("must be there"), "{some}");
     assert!(helm::notes(&["crds.keep=false"]).contains("crds.keep is off"));
+    assert!(!some.contains("is off"), "{some}");
+    assert!(helm::notes(&["userRoles.keep=false"]).contains("userRoles.keep is off"));
 }
 
 fn pod(objects: &[Value]) -> Value {

@@ -201,13 +201,35 @@ fn tokens_get_their_rights_through_roles_with_azures_names() {
         let places: Vec<_> = of_name.map(|role| text(role, "/metadata/namespace")).collect();
         assert_eq!(places, ["shop", "store"], "{name}");
     }
-    let without = helm::objects(&["userRoles.data=false"]);
+    assert!(data_roles(&["userRoles.data=false"]).is_empty());
+}
+
+/// Brokers go on without a release. Without these roles they would refuse every program that shows a token.
+#[test]
+fn the_roles_for_tokens_survive_the_release_and_its_settings_unless_told_otherwise() {
+    for settings in [&[][..], &[NAMESPACED]] {
+        let kept = data_roles(settings);
+        assert_eq!(kept.len(), DATA_ROLES.len());
+        for role in &kept {
+            let policy = text(role, "/metadata/annotations/helm.sh~1resource-policy");
+            assert_eq!(policy, "keep", "{}", title(role));
+        }
+    }
+    let left = data_roles(&["userRoles.keep=false"]);
+    assert_eq!(left.len(), DATA_ROLES.len());
+    for role in &left {
+        assert!(role.pointer("/metadata/annotations").is_none(), "{}", title(role));
+    }
+}
+
+/// Those of [`DATA_ROLES`] that are rendered.
+fn data_roles(settings: &[&str]) -> Vec<Value> {
     let is_one = |object: &Value| {
         DATA_ROLES
             .iter()
             .any(|(name, ..)| object["metadata"]["name"] == *name)
     };
-    assert!(!without.iter().any(is_one));
+    helm::objects(settings).into_iter().filter(is_one).collect()
 }
 
 #[test]
