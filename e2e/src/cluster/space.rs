@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use k8s_openapi::{
-    api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service},
+    api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service, ServiceAccount},
     apimachinery::pkg::apis::meta::v1::Condition,
 };
 use kube::{Api, api::DeleteParams, api::PostParams, core::DynamicObject};
@@ -38,11 +38,14 @@ pub struct Space {
     deleted: bool,
 }
 
+/// Controllers start over after the API server was away, and wait for their lease.
+const CONTROLLERS: Duration = Duration::from_secs(60);
+
 impl Space {
-    /// Makes one; `prefix` tells whose it is.
+    /// Makes one in which pods can be made; `prefix` tells whose it is.
     ///
     /// # Errors
-    /// When the API server refuses.
+    /// When the API server refuses, or nobody gives the namespace its ServiceAccount.
     pub fn create(prefix: &str) -> anyhow::Result<Self> {
         Self::create_with(prefix, &[])
     }
@@ -60,12 +63,16 @@ impl Space {
         cluster
             .block_on(api.create(&PostParams::default(), &namespace))
             .with_context(|| format!("create the Kubernetes namespace {name}"))?;
-        Ok(Self {
+        let space = Self {
             cluster,
             name,
             expected: Mutex::default(),
             deleted: false,
-        })
+        };
+        wait::until("the default ServiceAccount", CONTROLLERS, || {
+            space.get::<ServiceAccount>("default").map(drop)
+        })?;
+        Ok(space)
     }
 
     pub fn name(&self) -> &str {

@@ -174,8 +174,8 @@ fn network_policies_open_the_doors_and_nothing_else() {
                  spec: {storage: {ephemeral: {sizeLimit: 64Mi}}, tls: {plaintext: true}}";
     space.apply(plain).expect("the manifest is accepted");
     space.wait_ready::<Namespace>("plain", SOON).expect("ready");
-    let secure = vec![5671, 8443, 9464];
-    let all = vec![5671, 5672, 8080, 8443, 9464];
+    let secure = vec![5671, 8443, 9464, 10000];
+    let all = vec![5671, 5672, 8080, 8443, 9464, 10000];
     for (name, doors) in [("shop", secure), ("plain", all)] {
         let policy: NetworkPolicy = space.get(name).expect("a policy");
         let spec = serde_json::to_value(policy.spec.expect("a spec")).expect("JSON");

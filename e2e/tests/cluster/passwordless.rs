@@ -52,6 +52,9 @@ const BLOBS: &str = "storage-blob-data-contributor";
 const SECONDS: Duration = Duration::from_secs(30);
 /// A processor that has not spoken of a partition for this long has lost it.
 const EXPIRATION: Duration = Duration::from_secs(10);
+/// A pod that is gone without a goodbye answers nothing. Linux gives such a connection up after 127 s, and Python's asynchronous
+/// client leaves that to it.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// A copy in ConfigMaps is at most this old.
 const COPIED: Duration = Duration::from_secs(10);
 /// From where the first log that follows another one numbers its events.
@@ -509,7 +512,7 @@ fn take(processor: &mut Client, count: usize) -> Vec<Event> {
 
 /// The next line of this kind.
 fn next(client: &mut Client, is_wanted: impl Fn(&Line) -> bool) -> Line {
-    let deadline = Instant::now() + 2 * SOON;
+    let deadline = Instant::now() + PATIENCE;
     let mut seen = Vec::new();
     loop {
         let line = client.line(deadline).expect("it lives");

@@ -1,6 +1,12 @@
 //! The disk is lost, and with it every event; positions come back from their copy, and new events are seen.
 
-use std::{collections::BTreeSet, fs, sync::Arc, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::ensure;
 use e2e::{
@@ -56,6 +62,49 @@ fn positions_come_back_from_an_object_store_after_a_kill_and_the_loss_of_the_who
     });
 }
 
+/// As old may what comes back be: a page is copied every ten seconds, and a busy machine needs some time for it.
+const BEHIND: Duration = Duration::from_secs(15);
+
+#[test]
+fn what_comes_back_is_at_most_ten_seconds_old_when_the_disk_is_lost_under_load() {
+    let copy = tempfile::tempdir().expect("a folder");
+    let url = format!(
+        "checkpoint: {{objectStore: {{url: 'file://{}'}}}}",
+        copy.path().display()
+    );
+    let mut weft = Weft::start_on_usual_ports(manifests(&url).yaml()).expect("weft starts");
+    weft.expect_errors("the disk is empty");
+    let mut producer = producer(&weft);
+    let processor = processor(&weft, Sdk::Go, &Arc::default());
+    let begin = Instant::now();
+    let mut looks = Vec::new();
+    while begin.elapsed() < 2 * BEHIND {
+        producer.send(1);
+        looks.push((Instant::now(), positions(&weft)));
+        thread::sleep(Duration::from_millis(500));
+    }
+    processor.kill();
+    let lost_at = Instant::now();
+    weft.kill().expect("killed");
+    fs::remove_dir_all(weft.data_folder()).expect("everything is lost");
+    weft.resume().expect("it starts on an empty disk");
+    let restored = positions(&weft);
+    let is_old = |(at, _): &&(Instant, _)| lost_at.duration_since(*at) >= BEHIND;
+    let (_, old) = looks.iter().rev().find(is_old).expect("it took longer than that");
+    let (_, last) = looks.last().expect("many looks");
+    assert_eq!(old.len(), PARTITIONS as usize, "{old:?}");
+    for (partition, number) in old {
+        assert!(
+            last[partition] > *number,
+            "{partition} went on: {old:?}, {last:?}"
+        );
+        assert!(
+            restored[partition] >= *number,
+            "{partition}: {restored:?}, and {old:?} was old"
+        );
+    }
+}
+
 fn manifests(spec: &str) -> Manifests {
     let manifests = Manifests::new("1Gi");
     let manifests = if spec.is_empty() {
@@ -68,10 +117,6 @@ fn manifests(spec: &str) -> Manifests {
 
 fn play(mut weft: Weft, lose: impl FnOnce(&mut Weft)) {
     weft.expect_errors("the disk is empty");
-    let producer = |weft: &Weft| {
-        let client = Client::passwordless(weft, Sdk::Go, HUB, CONTAINER).expect("a producer");
-        Producer::new(client, PARTITIONS)
-    };
     let mut before = producer(&weft);
     before.send(3);
     let ledger = Arc::<Ledger>::default();
@@ -109,6 +154,11 @@ fn check(ledger: &Ledger, round: usize) {
     let first = SECOND_LIFE + i64::try_from(round).expect("few rounds");
     assert_eq!(numbers, [first].into(), "{taken:?}");
     assert_eq!(taken.len(), PARTITIONS as usize, "{taken:?}");
+}
+
+fn producer(weft: &Weft) -> Producer {
+    let client = Client::passwordless(weft, Sdk::Go, HUB, CONTAINER).expect("a producer");
+    Producer::new(client, PARTITIONS)
 }
 
 fn processor(weft: &Weft, sdk: Sdk, ledger: &Arc<Ledger>) -> Processor {

@@ -68,6 +68,14 @@ pub(super) struct Taken {
     pub(super) body: String,
 }
 
+/// A checkpoint that a processor said it had stored.
+#[derive(Debug)]
+struct Stored {
+    life: usize,
+    partition: String,
+    number: i64,
+}
+
 /// What all processors of a group have said.
 #[derive(Debug, Default)]
 pub(super) struct Ledger(Mutex<Said>);
@@ -75,12 +83,42 @@ pub(super) struct Ledger(Mutex<Said>);
 #[derive(Debug, Default)]
 struct Said {
     taken: Vec<Taken>,
+    stored: Vec<Stored>,
     troubles: Vec<String>,
 }
 
 impl Ledger {
     pub(super) fn taken(&self) -> Vec<Taken> {
         self.0.lock().expect("no test thread panics").taken.clone()
+    }
+
+    /// So many checkpoints were said to be stored.
+    pub(super) fn stored(&self) -> usize {
+        self.0.lock().expect("no test thread panics").stored.len()
+    }
+
+    /// Whether one of these lives can have stored that number after the first `stored` checkpoints were said: it has said
+    /// so since, or it had taken the event and not yet said that it stored it, or a later one.
+    pub(super) fn may_have_stored(
+        &self,
+        partition: &str,
+        number: i64,
+        lives: &[usize],
+        stored: usize,
+    ) -> bool {
+        let said = self.0.lock().expect("no test thread panics");
+        let (before, since) = said.stored.split_at(stored);
+        let was_told = |life| {
+            let mut before = before.iter();
+            before.any(|one| one.life == life && one.partition == partition && one.number >= number)
+        };
+        let mut taken = said.taken.iter();
+        let is_under_way = taken.any(|taken| {
+            let is_it = taken.partition == partition && taken.number == number;
+            is_it && lives.contains(&taken.life) && !was_told(taken.life)
+        });
+        let mut since = since.iter();
+        is_under_way || since.any(|one| one.partition == partition && one.number == number)
     }
 
     /// The highest number of each partition that was taken.
@@ -128,6 +166,14 @@ impl Ledger {
                 number: event.sequence_number,
                 body: event.body.unwrap_or_default(),
             }),
+            Line::Checkpoint {
+                partition_id,
+                sequence_number,
+            } => said.stored.push(Stored {
+                life,
+                partition: partition_id,
+                number: sequence_number,
+            }),
             Line::Trouble(failure) => said.troubles.push(format!("{life}: {failure:?}")),
             _ => {}
         }
@@ -140,6 +186,7 @@ const DIES: u8 = 2;
 
 /// A process that takes its share of a group's partitions.
 pub(super) struct Processor {
+    life: usize,
     end: Arc<AtomicU8>,
     follower: Option<JoinHandle<anyhow::Result<()>>>,
 }
@@ -153,9 +200,14 @@ impl Processor {
         let (ledger, wanted) = (Arc::clone(ledger), Arc::clone(&end));
         let follower = thread::spawn(move || follow(client, life, &ledger, &wanted));
         Self {
+            life,
             end,
             follower: Some(follower),
         }
+    }
+
+    pub(super) fn life(&self) -> usize {
+        self.life
     }
 
     /// `kill -9`.
