@@ -65,12 +65,13 @@ impl Plan {
             },
             names: names(&configuration.document),
             capacity: ByteCount(head.settings.storage_capacity_bytes),
-            refused: reader.refused,
+            refused: reader.refused.into_iter().chain(reader.waiting).collect(),
         })
     }
 }
 
-/// While anything is refused nothing is deleted: the entity may be absent only because we do not understand it.
+/// While anything is refused nothing is deleted: the entity may be absent only because we do not understand it. One that is
+/// served, and whose dead letters wait, is not absent.
 fn deletion(settings: &config::Settings, refused: &[Refused]) -> DeletionConfig {
     let policy = match settings.deletion_policy {
         config::DeletionPolicy::Delete if refused.is_empty() => DeletionPolicy::Delete,
@@ -154,6 +155,8 @@ struct Reader<'a> {
     letters: HashMap<Uid, Destination>,
     taken_uids: HashSet<Uid>,
     refused: Vec<Refused>,
+    /// Subscriptions that are served, whose dead letters wait.
+    waiting: Vec<Refused>,
 }
 
 impl<'a> Reader<'a> {
@@ -174,6 +177,7 @@ impl<'a> Reader<'a> {
             letters: HashMap::new(),
             taken_uids: HashSet::new(),
             refused: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -223,7 +227,8 @@ impl<'a> Reader<'a> {
                     names.insert(config.name.to_ascii_lowercase());
                     if let Some(trouble) = letters.as_ref().and_then(Destination::trouble) {
                         let (name, uid) = (&subscription.resource_name, &subscription.uid);
-                        self.refuse(Kind::EventSubscription, name, uid, trouble);
+                        let waiting = refusal(Kind::EventSubscription, name, uid, trouble);
+                        self.waiting.push(waiting);
                     }
                     self.letters.extend(letters.map(|letters| (config.uid, letters)));
                     accepted.push(config);
@@ -403,13 +408,16 @@ impl<'a> Reader<'a> {
     }
 
     fn refuse(&mut self, kind: Kind, resource_name: &str, uid: &str, reason: String) {
-        let (resource_name, uid) = (resource_name.to_owned(), uid.to_owned());
-        self.refused.push(Refused {
-            kind,
-            resource_name,
-            uid,
-            reason,
-        });
+        self.refused.push(refusal(kind, resource_name, uid, reason));
+    }
+}
+
+fn refusal(kind: Kind, resource_name: &str, uid: &str, reason: String) -> Refused {
+    Refused {
+        kind,
+        resource_name: resource_name.to_owned(),
+        uid: uid.to_owned(),
+        reason,
     }
 }
 

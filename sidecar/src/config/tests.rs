@@ -281,6 +281,7 @@ fn a_subscription_whose_store_cannot_be_opened_is_served_and_told() {
         "{reason}"
     );
     assert!(!reason.contains("hush"), "{reason}");
+    assert_eq!(plan.deletion.policy, DeletionPolicy::Delete, "it is there");
 }
 
 #[test]

@@ -113,7 +113,7 @@ pub enum Error {
     RequestTooOld(Timestamp),
     #[error("the storage SAS is malformed: {0}")]
     MalformedStorageSas(&'static str),
-    #[error("the storage SAS is not supported: {0}")]
+    #[error("this storage SAS cannot be used here: {0}")]
     UnsupportedStorageSas(&'static str),
     #[error(
         "the signature of the storage SAS matches no key of this Namespace: sign with HMAC-SHA256 under the \

@@ -33,18 +33,36 @@ const REFUSED: [(&str, &str); 15] = [
         "sip",
         "limits to addresses (`sip`) are not checked; leave them out",
     ),
-    ("ses", "there are no encryption scopes (`ses`)"),
-    ("sdd", "there are no directories (`sdd`)"),
-    ("saoid", "it names a user (`saoid`)"),
-    ("suoid", "it names a user (`suoid`)"),
-    ("scid", "it names a correlation (`scid`)"),
-    ("snapshot", "there are no snapshots (`snapshot`)"),
-    ("versionid", "there are no versions of blobs (`versionid`)"),
-    ("rscc", "headers of answers are not replaced (`rscc`)"),
-    ("rscd", "headers of answers are not replaced (`rscd`)"),
-    ("rsce", "headers of answers are not replaced (`rsce`)"),
-    ("rscl", "headers of answers are not replaced (`rscl`)"),
-    ("rsct", "headers of answers are not replaced (`rsct`)"),
+    ("ses", "there are no encryption scopes (`ses`); leave that out"),
+    ("sdd", "there are no directories (`sdd`); leave that out"),
+    ("saoid", "it names a user (`saoid`); leave that out"),
+    ("suoid", "it names a user (`suoid`); leave that out"),
+    ("scid", "it names a correlation (`scid`); leave that out"),
+    ("snapshot", "there are no snapshots (`snapshot`); leave that out"),
+    (
+        "versionid",
+        "there are no versions of blobs (`versionid`); leave that out",
+    ),
+    (
+        "rscc",
+        "headers of answers are not replaced (`rscc`); leave that out",
+    ),
+    (
+        "rscd",
+        "headers of answers are not replaced (`rscd`); leave that out",
+    ),
+    (
+        "rsce",
+        "headers of answers are not replaced (`rsce`); leave that out",
+    ),
+    (
+        "rscl",
+        "headers of answers are not replaced (`rscl`); leave that out",
+    ),
+    (
+        "rsct",
+        "headers of answers are not replaced (`rsct`); leave that out",
+    ),
 ];
 
 /// A SAS with the request that it came with. It is well formed; nothing else is known of it.
@@ -278,7 +296,7 @@ impl Parameters<'_> {
         }
         if *version < *VERSION_MIN {
             return Err(Error::UnsupportedStorageSas(
-                "its version (`sv`) is older than 2018-11-09",
+                "its version (`sv`) is older than 2018-11-09; sign with a later one",
             ));
         }
         Ok(version)
@@ -294,7 +312,7 @@ fn canonical_resource(kind: &str, target: &Target<'_>, account: &str) -> Result<
             "to be used for the container or the blob that it was made for",
         )),
         _ => Err(Error::UnsupportedStorageSas(
-            "`sr` is neither `c` (container) nor `b` (blob)",
+            "`sr` is neither `c` (container) nor `b` (blob); make it for one of these",
         )),
     }
 }

@@ -80,7 +80,9 @@ fn shown_parts(authorization: &str) -> Result<(&str, &str), Error> {
         .split_once(' ')
         .ok_or(Error::MalformedSharedKey("it has no account"))?;
     if scheme.eq_ignore_ascii_case("SharedKeyLite") {
-        return Err(Error::MalformedSharedKey("SharedKeyLite is not supported"));
+        return Err(Error::MalformedSharedKey(
+            "its scheme is SharedKeyLite, which signs less of the request; sign with SharedKey",
+        ));
     }
     if !scheme.eq_ignore_ascii_case("SharedKey") {
         return Err(Error::MalformedSharedKey("it is another scheme"));

@@ -74,16 +74,12 @@ fn shown<'r>(call: &Call<'r>, target: Target<'_>) -> Result<Shown<'r>, Refusal> 
         .get(AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default());
     match scheme {
-        Some(value) if has_scheme(value, "SharedKey") => {
+        Some(value) if has_scheme(value, "SharedKey") || has_scheme(value, "SharedKeyLite") => {
             let headers = headers(parts);
             SharedKey::read(value, &request(parts, &headers), account)
                 .map(Shown::SharedKey)
                 .map_err(|error| unproven(&error))
         }
-        Some(value) if has_scheme(value, "SharedKeyLite") => Err(Refusal::forbidden(
-            "AuthenticationFailed",
-            "The scheme SharedKeyLite is not supported. Use SharedKey.".to_owned(),
-        )),
         None if Sas::is_meant(parts.uri.query()) => {
             let headers = headers(parts);
             let sas = Sas::read(&request(parts, &headers), &target, account)
