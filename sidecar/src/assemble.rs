@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use auth::Authorizer;
+use broker::Broker;
+use checkpoint::Claim;
 use front::{Certificate, Door, Listener};
 use runtime::metrics::Registry;
 use runtime::{Clock, Operations, TaskScope};
@@ -155,11 +157,13 @@ impl Parts {
         };
         let letters = Letters::new(broker.clone(), clock.clone(), scopes.copies.clone(), &registry);
         let (standing, standings) = watch::channel(Standing::of(&claim));
-        let fenced = copies.keep(&claim, broker.clone(), &scopes.copies, &registry);
-        let watching = standing::watch_copy(copies.name(), fenced, standing.clone());
-        scopes.copies.spawn("claim of the copy", watching);
-        let following = standing::follow(broker.clone(), standing, scopes.reload.clone());
-        scopes.reload.spawn("lag of consumers", following);
+        let observers = Observers {
+            claim,
+            standing,
+            registry: registry.clone(),
+            copies: scopes.copies.clone(),
+            reload: scopes.reload.clone(),
+        };
         let wanted = first.document.head.settings.issuers.clone();
         let folder = settings.data_dir;
         let issuers = identity::follow(
@@ -207,7 +211,7 @@ impl Parts {
             blob: ports.blob.zip(certificate),
             scope: scopes.doors.clone(),
         };
-        let serving = serve(doors, reloader, configurations, readiness, scopes.reload.clone());
+        let serving = serve(doors, reloader, observers, configurations, readiness);
         scopes.reload.spawn("configuration", serving);
         Ok(Watched { reports, standings })
     }
@@ -230,14 +234,36 @@ fn refuse(configuration: &Configuration, reason: String) -> Error {
 async fn serve(
     doors: Doors,
     mut reloader: Reloader,
+    observers: Observers,
     configurations: watch::Receiver<Arc<Configuration>>,
     readiness: Readiness,
-    scope: TaskScope,
 ) {
+    let scope = observers.reload.clone();
     if reloader.prove(&scope).await {
+        observers.start(&reloader.copies, &reloader.broker);
         doors.open();
         readiness.set_ready();
         reloader.follow(configurations, &scope).await;
+    }
+}
+
+/// Those who look at what the broker has and tell others. What it has before it serves the configuration is not the
+/// truth: nothing is declared then, or the probe's topic is. A copy would lose the numbers of all topics for a while.
+struct Observers {
+    claim: Claim,
+    standing: watch::Sender<Standing>,
+    registry: Registry,
+    copies: TaskScope,
+    reload: TaskScope,
+}
+
+impl Observers {
+    fn start(self, copies: &Copies, broker: &Broker) {
+        let fenced = copies.keep(&self.claim, broker.clone(), &self.copies, &self.registry);
+        let watching = standing::watch_copy(copies.name(), fenced, self.standing.clone());
+        self.copies.spawn("claim of the copy", watching);
+        let following = standing::follow(broker.clone(), self.standing, self.reload.clone());
+        self.reload.spawn("lag of consumers", following);
     }
 }
 

@@ -65,6 +65,22 @@ async fn start(folder: &std::path::Path, memory: &Memory) -> (Sidecar, watch::Se
     (sidecar, sender)
 }
 
+/// The copy shows what is served: not the broker before it knows its topics, nor the probe's topic.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_writes_to_the_copy_once_and_another_one_not_at_all() {
+    let (folder, memory) = (tempfile::tempdir().unwrap(), Memory::default());
+    for start_number in 1..=3 {
+        let (sidecar, _configurations) = start(folder.path(), &memory).await;
+        sidecar.stop().await;
+        let pages: Vec<_> = memory.writes().into_iter().map(|(page, _)| page).collect();
+        assert_eq!(
+            pages.len(),
+            1,
+            "pages {pages:?} were written, at the latest by start {start_number}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_overtaken_goes_on_and_says_so() {
     let (folder, memory) = (tempfile::tempdir().unwrap(), Memory::default());
