@@ -8,6 +8,9 @@ mod status;
 
 pub use authorization::{AuthorizationRule, Right};
 pub use filter::{Filter, FiltersConfiguration};
-pub use reason::{DataLostReason, ProgrammedReason, ReadyReason, Reason, UnknownReason, UpgradeReason};
+pub use reason::{
+    CheckpointsCopiedReason, DataLostReason, ProgrammedReason, ReadyReason, Reason, UnknownReason,
+    UpgradeReason,
+};
 pub use reference::Reference;
 pub use status::{Status, condition};

@@ -8,6 +8,7 @@
     reason = "a harness is a main: it reads the environment and measures with the real clock"
 )]
 
+pub mod azurite;
 pub mod binary;
 pub mod blobs;
 pub mod clients;
@@ -20,6 +21,7 @@ pub mod ledger;
 pub mod manifests;
 pub mod procfs;
 pub mod random;
+pub mod running;
 pub mod tokens;
 pub mod toolbox;
 pub mod weft;

@@ -86,6 +86,27 @@ pub(crate) fn node_modules(name: &str, sources: &Path) -> anyhow::Result<PathBuf
     })
 }
 
+/// The folder whose `node_modules` holds a package of npm.
+pub(crate) fn npm(package: &str, version: &str) -> anyhow::Result<PathBuf> {
+    prepare_version(&format!("{package}-{version}"), |folder| {
+        let mut install = Command::new("npm");
+        install.args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--loglevel=error",
+        ]);
+        run(
+            install
+                .arg(format!("{package}@{version}"))
+                .arg("--prefix")
+                .arg(folder),
+            "npm",
+        )
+    })
+}
+
 /// A copy of a program in the folder that holds its modules, because Node looks for them beside the program.
 pub(crate) fn beside_modules(folder: &Path, program: &Path) -> anyhow::Result<tempfile::TempPath> {
     let mut copy = tempfile::Builder::new()
@@ -105,8 +126,13 @@ pub(crate) fn prepare(
     requirements: &[&Path],
     install: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<PathBuf> {
+    prepare_version(&format!("{name}-{:016x}", hash(requirements)?), install)
+}
+
+/// The folder `name` of the cache, which says the version, filled by `install` if it is not there yet.
+fn prepare_version(name: &str, install: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<PathBuf> {
     let _turn = INSTALLING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let folder = cache_folder()?.join(format!("{name}-{:016x}", hash(requirements)?));
+    let folder = cache_folder()?.join(name);
     let complete = folder.join(".complete");
     if complete.is_file() {
         return Ok(folder);

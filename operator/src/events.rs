@@ -46,6 +46,8 @@ pub enum Reason {
     ObjectRefused,
     /// The log began anew on an empty disk, and its events from before are gone.
     DataLost,
+    /// What consumers save does not get into the copy that survives the disk.
+    CheckpointsNotCopied,
 }
 
 impl Reason {
@@ -65,6 +67,7 @@ impl Reason {
             Self::VolumeDeleted => "VolumeDeleted",
             Self::ObjectRefused => "ObjectRefused",
             Self::DataLost => "DataLost",
+            Self::CheckpointsNotCopied => "CheckpointsNotCopied",
         }
     }
 
@@ -73,6 +76,7 @@ impl Reason {
             Self::NotAccepted
             | Self::ObjectRefused
             | Self::DataLost
+            | Self::CheckpointsNotCopied
             | Self::VolumeScheduledForDeletion
             | Self::VolumeDeleted => EventType::Warning,
             _ => EventType::Normal,
@@ -87,6 +91,7 @@ impl Reason {
             Self::VolumeScheduledForDeletion | Self::VolumeKept | Self::VolumeDeleted => "Sweep",
             Self::ObjectRefused => "Apply",
             Self::DataLost => "Start",
+            Self::CheckpointsNotCopied => "Copy",
         }
     }
 }

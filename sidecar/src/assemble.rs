@@ -259,8 +259,8 @@ struct Observers {
 
 impl Observers {
     fn start(self, copies: &Copies, broker: &Broker) {
-        let fenced = copies.keep(&self.claim, broker.clone(), &self.copies, &self.registry);
-        let watching = standing::watch_copy(copies.name(), fenced, self.standing.clone());
+        let states = copies.keep(&self.claim, broker.clone(), &self.copies, &self.registry);
+        let watching = standing::watch_copy(copies.name(), states, self.standing.clone());
         self.copies.spawn("claim of the copy", watching);
         let following = standing::follow(broker.clone(), self.standing, self.reload.clone());
         self.reload.spawn("lag of consumers", following);

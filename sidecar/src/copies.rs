@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use adapters::object_store::ObjectCheckpoints;
 use broker::Broker;
-use checkpoint::{CheckpointStore, Claim, Copier, StoreError};
+use checkpoint::{CheckpointStore, Claim, Copier, CopyState, StoreError};
 use config::Checkpoint;
 use parking_lot::Mutex;
 use runtime::TaskScope;
@@ -122,15 +122,15 @@ impl Copies {
         std::future::pending().await
     }
 
-    /// Keeps the copy up to date until `scope` is shut down, and once more then. What is returned becomes true when another
-    /// log has taken over.
+    /// Keeps the copy up to date until `scope` is shut down, and once more then. What is returned says what becomes of
+    /// it.
     pub(crate) fn keep(
         &self,
         claim: &Claim,
         broker: Broker,
         scope: &TaskScope,
         registry: &Registry,
-    ) -> watch::Receiver<bool> {
+    ) -> watch::Receiver<CopyState> {
         if let Self::Elsewhere { usual, .. } = self {
             let (claiming, stopped) = (claim_usual(usual.clone(), claim.clone()), scope.clone());
             scope.spawn("note the log", async move {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use broker::{Broker, Lag};
-use checkpoint::Claim;
+use checkpoint::{Claim, CopyState};
 use runtime::TaskScope;
 use tokio::sync::watch;
 
@@ -22,6 +22,8 @@ pub struct Standing {
     pub data_lost: Option<String>,
     /// Another pod serves this Namespace from a log of its own, so that nothing is copied any more. In words for the user.
     pub fenced: Option<String>,
+    /// What consumers save does not get into the copy, and is only on the disk meanwhile. In words for the user.
+    pub copy_trouble: Option<String>,
     /// How far each consumer group was behind in each partition, in the order of hub, group and partition.
     pub lags: Vec<Lag>,
 }
@@ -39,25 +41,52 @@ impl Standing {
                 )
             }),
             fenced: None,
+            copy_trouble: None,
             lags: Vec::new(),
         }
     }
 }
 
-/// Tells when another log takes over the copy in `place`.
+/// Tells what becomes of the copy in `place`.
 pub(crate) async fn watch_copy(
     place: String,
-    mut is_fenced: watch::Receiver<bool>,
+    mut states: watch::Receiver<CopyState>,
     standing: watch::Sender<Standing>,
 ) {
-    // Whoever copies ends with it.
-    if is_fenced.wait_for(|is_fenced| *is_fenced).await.is_ok() {
-        let words = format!(
-            "another log has taken over the checkpoints in {place}, so this pod copies none any more, and what consumers \
-             save in it is only on its disk. Only one pod may serve a Namespace, and only one Namespace may use a place: \
-             stop the other one, or give this one an empty disk or a place of its own"
-        );
-        standing.send_modify(|standing| standing.fenced = Some(words));
+    loop {
+        let state = states.borrow_and_update().clone();
+        standing.send_if_modified(|standing| {
+            let (fenced, trouble) = words(&place, &state);
+            let differs = (&standing.fenced, &standing.copy_trouble) != (&fenced, &trouble);
+            (standing.fenced, standing.copy_trouble) = (fenced, trouble);
+            differs
+        });
+        // Whoever copies ends with it.
+        if states.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Whether another log has taken over, and what else does not get into the copy.
+fn words(place: &str, state: &CopyState) -> (Option<String>, Option<String>) {
+    match state {
+        CopyState::Current => (None, None),
+        CopyState::Behind(why) => {
+            let words = format!(
+                "checkpoints are not copied to {place}: {why}. They are on the pod's disk, and would be lost with it; it is \
+                 tried again until it works"
+            );
+            (None, Some(words))
+        }
+        CopyState::Fenced => {
+            let words = format!(
+                "another log has taken over the checkpoints in {place}, so this pod copies none any more, and what \
+                 consumers save in it is only on its disk. Only one pod may serve a Namespace, and only one Namespace may \
+                 use a place: stop the other one, or give this one an empty disk or a place of its own"
+            );
+            (Some(words), None)
+        }
     }
 }
 

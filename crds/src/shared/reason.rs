@@ -154,6 +154,17 @@ words! {
     }
 }
 
+words! {
+    /// Every reason of the condition `CheckpointsCopied`, which only a Namespace has.
+    pub enum CheckpointsCopiedReason {
+        /// What consumers save gets into the copy outside the disk. `CheckpointsCopied` is `True`.
+        Copied,
+        /// It did not for about a minute, and is tried again; or it is too large for the copy; or another log has taken over
+        /// the copy. The message says which.
+        NotCopied,
+    }
+}
+
 /// The word is no reason of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownReason;

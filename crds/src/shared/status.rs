@@ -28,6 +28,8 @@ pub mod condition {
     pub const PROGRAMMED: &str = "Programmed";
     /// The next publish or receive succeeds.
     pub const READY: &str = "Ready";
+    /// On a Namespace: what consumers save survives the loss of the disk.
+    pub const CHECKPOINTS_COPIED: &str = "CheckpointsCopied";
     /// On a Namespace: its log began anew on an empty disk, and the events from before are gone.
     pub const DATA_LOST: &str = "DataLost";
     /// On a Namespace: its pods run an older version than the operator would give them, and wait for approval.

@@ -7,8 +7,10 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use crds::v1alpha1::{Hub, Namespace, Topic};
 use e2e::{
+    azurite,
     blobs::Blobs,
     clients,
     cluster::{Door, Running, Space, until},
@@ -63,6 +65,12 @@ const SECOND_LIFE: i64 = 1 << 40;
 /// A space with a Namespace, these hubs, and a ServiceAccount with these roles.
 fn shop(prefix: &str, spec: &str, hubs: &[String], roles: &[&str]) -> Space {
     let space = Space::create(prefix).expect("a space");
+    fill(&space, spec, hubs, roles);
+    space
+}
+
+/// The same in a space that there is.
+fn fill(space: &Space, spec: &str, hubs: &[String], roles: &[&str]) {
     let mut manifests = format!(
         "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {ACCOUNT}}}\n---\n\
          apiVersion: weft.dev/v1alpha1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\nspec: {{{spec}}}\n"
@@ -77,7 +85,7 @@ fn shop(prefix: &str, spec: &str, hubs: &[String], roles: &[&str]) -> Space {
     }
     space.apply(&manifests).expect("the manifests are accepted");
     for role in roles {
-        bind(&space, role, &account(&space));
+        bind(space, role, &account(space));
     }
     space
         .wait_ready::<Namespace>(NAMESPACE, SOON)
@@ -85,7 +93,6 @@ fn shop(prefix: &str, spec: &str, hubs: &[String], roles: &[&str]) -> Space {
     for hub in hubs {
         space.wait_ready::<Hub>(hub, SOON).expect("the Hub becomes ready");
     }
-    space
 }
 
 fn account(space: &Space) -> String {
@@ -355,11 +362,74 @@ fn an_issuer_outside_of_the_cluster_is_believed_while_it_publishes_the_key() {
 #[test]
 fn positions_come_back_from_config_maps_when_pod_and_volume_are_gone() {
     let _together = harness::together();
-    let spec = "storage: {persistentVolume: {size: 64Mi}}";
-    let space = shop("lost", spec, &one("telemetry"), &[OWNER, BLOBS]);
+    let space = shop("lost", VOLUME, &one("telemetry"), &[OWNER, BLOBS]);
+    lose_the_volume(&space);
+}
+
+/// And while the store lets nobody in, the Namespace says so and serves on.
+#[test]
+fn positions_come_back_from_an_object_store_when_pod_and_volume_are_gone() {
+    let _together = harness::together();
+    let probe = Space::create("store-address").expect("a space");
+    let machine = probe.cluster().machine().expect("a cluster of this machine");
+    let host = machine.settings().network.host().parse().expect("an address");
+    let azurite = azurite::Server::start(host).expect("Azurite");
+    azurite.create_container("weft").expect("a container");
+    let space = Space::create("stored").expect("a space");
+    let credentials = |key: &str| {
+        let secret = format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: store, labels: {{weft.dev/usable: 'true'}}}}\nstringData:\n  \
+             azure_storage_account_name: {}\n  azure_storage_account_key: {key}\n  azure_storage_endpoint: {}\n  \
+             azure_allow_http: 'true'\n",
+            azurite::ACCOUNT,
+            azurite.endpoint()
+        );
+        space.apply(&secret).expect("the Secret is accepted");
+    };
+    credentials(azurite::KEY);
+    let spec = format!(
+        "{VOLUME}, checkpoint: {{objectStore: {{url: 'az://weft/east', credentialsSecretRef: {{name: store}}}}}}"
+    );
+    fill(&space, &spec, &one("telemetry"), &[OWNER, BLOBS]);
+    lose_the_volume(&space);
+
+    let wait = |status: &str| {
+        let told = space.wait_for::<Namespace>(NAMESPACE, "CheckpointsCopied", status, 3 * SOON);
+        told.expect("the Namespace says how the copy stands")
+    };
+    wait("True");
+    credentials(&BASE64_STANDARD.encode("another key"));
+    let blobs = with_token(&space, &space.blobs(NAMESPACE).expect("a door"));
+    let target = format!("/{NAMESPACE}/{CONTAINER}/other");
+    until("a blob to be written with the other key in use", 3 * SOON, || {
+        let response = blobs.send("PUT", &target, &[("x-ms-blob-type", "BlockBlob")])?;
+        ensure!(response.status == 201, "{}", response.status);
+        let told = space.get::<Namespace>(NAMESPACE)?;
+        let conditions = told.status.map(|status| status.conditions).unwrap_or_default();
+        let told = conditions
+            .into_iter()
+            .find(|condition| condition.type_ == "CheckpointsCopied");
+        let told = told.context("find the condition")?;
+        ensure!(told.status == "False", "{}", told.message);
+        ensure!(told.message.contains("az://weft/east"), "{}", told.message);
+        Ok(())
+    })
+    .expect("the Namespace says so");
+    space
+        .wait_ready::<Namespace>(NAMESPACE, SOON)
+        .expect("it serves on");
+    credentials(azurite::KEY);
+    wait("True");
+    drop(probe);
+}
+
+const VOLUME: &str = "storage: {persistentVolume: {size: 64Mi}}";
+
+/// Takes pod and volume away under a running processor: positions come back, and what is sent then reaches it.
+fn lose_the_volume(space: &Space) {
     // The volume is taken away from under the broker.
     space.expect_errors("No such file or directory");
-    let pod = pod(&space, "program", "telemetry", &[Sdk::Go, Sdk::PythonNewestAio]);
+    let pod = pod(space, "program", "telemetry", &[Sdk::Go, Sdk::PythonNewestAio]);
     let mut producer = Client::in_pod(&pod, Sdk::Go).expect("a producer");
     let mut processor = Client::in_pod(&pod, Sdk::PythonNewestAio).expect("a processor");
     send_everywhere(&mut producer, 3);

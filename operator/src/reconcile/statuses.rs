@@ -180,6 +180,9 @@ impl Reconciler {
                     tell(Reason::UpgradeAvailable, &said.message);
                 }
                 (condition::DATA_LOST, None | Some(false), true) => tell(Reason::DataLost, &said.message),
+                (condition::CHECKPOINTS_COPIED, None | Some(true), false) => {
+                    tell(Reason::CheckpointsNotCopied, &said.message);
+                }
                 (condition::UPGRADE_AVAILABLE, _, false) if is_new_upgrade(said, before) => {
                     tell(Reason::Upgrading, &said.message);
                 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use config::PodReport;
-use crds::shared::{DataLostReason, ProgrammedReason, ReadyReason, UpgradeReason, condition};
+use crds::shared::{
+    CheckpointsCopiedReason, DataLostReason, ProgrammedReason, ReadyReason, UpgradeReason, condition,
+};
 use crds::v1alpha1::NamespaceSpec;
 use plan::Decision;
 
@@ -156,6 +158,26 @@ impl NamespaceView<'_> {
         Some(Said::new(condition::DATA_LOST, is_lost, reason.as_str(), message))
     }
 
+    /// Whether what consumers save survives the disk, as far as the pod knows.
+    fn checkpoints_copied(&self) -> Option<Said> {
+        let report = self.report?;
+        report.incarnation?;
+        let (reason, message): (_, Cow<'static, str>) = match &report.copy_trouble {
+            None => (
+                CheckpointsCopiedReason::Copied,
+                "what consumers save gets into the copy outside the disk".into(),
+            ),
+            Some(trouble) => (CheckpointsCopiedReason::NotCopied, trouble.clone().into()),
+        };
+        let is_copied = report.copy_trouble.is_none();
+        Some(Said::new(
+            condition::CHECKPOINTS_COPIED,
+            is_copied,
+            reason.as_str(),
+            message,
+        ))
+    }
+
     /// The message of a Namespace that is programmed.
     fn applied(&self) -> String {
         let waits = self
@@ -207,10 +229,12 @@ pub fn namespace(decision: &Decision, view: &NamespaceView<'_>) -> Vec<Said> {
     let ready = Said::new(condition::READY, is_ready, ready_reason.as_str(), ready_message);
     let upgrade = view.upgrade.as_ref().filter(|_| decision.accepted()).map(upgrade);
     let data_lost = view.data_lost().filter(|_| decision.accepted());
+    let copied = view.checkpoints_copied().filter(|_| decision.accepted());
     [accepted, programmed, ready]
         .into_iter()
         .chain(upgrade)
         .chain(data_lost)
+        .chain(copied)
         .collect()
 }
 
@@ -309,5 +333,22 @@ mod tests {
         let said = view(&lost).data_lost().unwrap();
         assert_eq!((said.is_true, said.reason), (true, "DiskWasEmpty"));
         assert_eq!(said.message, "the disk was empty");
+    }
+
+    #[test]
+    fn a_copy_that_stays_behind_is_a_condition_and_leaves_the_namespace_programmed() {
+        let old = report(json!({}));
+        assert_eq!(view(&old).checkpoints_copied(), None, "it cannot know");
+        let good = report(json!({"incarnation": 0}));
+        let said = view(&good).checkpoints_copied().unwrap();
+        assert_eq!(
+            (said.kind, said.is_true, said.reason),
+            ("CheckpointsCopied", true, "Copied")
+        );
+        let behind = report(json!({"incarnation": 0, "copyTrouble": "it refuses"}));
+        let said = view(&behind).checkpoints_copied().unwrap();
+        assert_eq!((said.is_true, said.reason), (false, "NotCopied"));
+        assert_eq!(said.message, "it refuses");
+        assert_eq!(view(&behind).programmed().0, ProgrammedReason::Programmed);
     }
 }

@@ -42,6 +42,7 @@ impl Author {
             revision: report.applied_revision,
             reason: shortened(words),
         });
+        let copy_trouble = standing.fenced.as_deref().or(standing.copy_trouble.as_deref());
         let refused = report.refused.iter().take(REFUSED_LISTED);
         let refused = refused.map(|refused| config::Refused {
             uid: shortened(&refused.uid),
@@ -56,6 +57,7 @@ impl Author {
             pending_restart: report.pending_restart.clone(),
             incarnation: Some(standing.incarnation),
             data_lost: standing.data_lost.clone(),
+            copy_trouble: copy_trouble.map(shortened),
             ..self.nothing()
         };
         let mut room = REPORT_BYTES.saturating_sub(bytes(&told));
@@ -100,6 +102,7 @@ impl Author {
             pending_restart: Vec::new(),
             incarnation: None,
             data_lost: None,
+            copy_trouble: None,
             groups: Vec::new(),
             lags: Vec::new(),
         }
@@ -260,10 +263,25 @@ mod tests {
             fenced: Some("another log".into()),
             ..Standing::default()
         };
-        let told = author().report(&report(), &standing, None).problem.unwrap();
+        let told = author().report(&report(), &standing, None);
+        assert_eq!(told.copy_trouble.as_deref(), Some("another log"));
+        let told = told.problem.unwrap();
         assert_eq!((told.revision, told.reason.as_str()), (7, "another log"));
         let told = author().report(&report(), &standing, Some(problem(8)));
         assert_eq!(told.problem, Some(problem(8)));
+    }
+
+    #[test]
+    fn a_copy_that_stays_behind_is_told_and_is_no_problem_of_the_configuration() {
+        let standing = Standing {
+            copy_trouble: Some("it refuses".into()),
+            ..Standing::default()
+        };
+        let told = author().report(&report(), &standing, None);
+        assert_eq!(
+            (told.copy_trouble.as_deref(), told.problem),
+            (Some("it refuses"), None)
+        );
     }
 
     /// Of a hub of which nothing matters but its uid, and of a group.

@@ -18,7 +18,7 @@ pub struct NamespaceStatus {
     /// `Accepted`: the spec makes sense and its references resolve. `Programmed`: every broker pod has applied it.
     /// `Ready`: the next publish or receive succeeds. `UpgradeAvailable`: the pods run an older version than the
     /// operator's, and wait for your word. `DataLost`: the log began anew on an empty disk, and its events from before are
-    /// gone.
+    /// gone. `CheckpointsCopied`: what consumers save gets into the copy that survives the disk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

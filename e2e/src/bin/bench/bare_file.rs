@@ -16,10 +16,9 @@ use std::{
 use anyhow::{Context, bail};
 use tokio::io::AsyncReadExt;
 
-use crate::{
-    running::{self, Running},
-    side_by_side,
-};
+use e2e::running::{self, Running};
+
+use crate::side_by_side;
 
 /// The first argument that turns this program into the server.
 pub(crate) const ROLE: &str = "bare-file-server";

@@ -20,7 +20,6 @@ mod measure;
 mod peers;
 mod probe;
 mod requests;
-mod running;
 mod side_by_side;
 mod table;
 mod tally;

@@ -1,6 +1,5 @@
 //! Other people's servers, brought on demand into `~/.cache/weft`.
 
-pub(crate) mod azurite;
 pub(crate) mod kafka;
 pub(crate) mod nats;
 pub(crate) mod rabbitmq;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::metrics::Metrics;
-use crate::{CheckpointStore, Claim, Entries, StoreError};
+use crate::{CheckpointStore, Claim, Entries, PAGES, StoreError};
 use pass::Pass;
 
 /// How long the first change after a quiet time waits for others: whoever saves a position saves those of all
@@ -29,6 +29,21 @@ const HASTE: u32 = 10;
 /// After failures the next try comes no later than after so many pauses of the store.
 const PAUSES_MAX: u32 = 3;
 
+/// After so many tries in a row that did not work, which is about a minute, it is said; before, it is a hiccup.
+const TROUBLE_TRIES: u32 = 3;
+
+/// What becomes of the copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CopyState {
+    /// It has, or is about to have, whatever changes.
+    #[default]
+    Current,
+    /// Something does not get into it, and is tried again. In words for the user.
+    Behind(String),
+    /// Another log has taken over; this one writes nothing any more.
+    Fenced,
+}
+
 /// Copies what changes to a store.
 ///
 /// Changes are gathered: after a pass over all pages that wrote any, the next one begins
@@ -44,7 +59,7 @@ impl Copier {
     /// may give something else than before.
     ///
     /// The store need not answer, nor need the claim be in effect in it yet: it is put there as soon as
-    /// possible. What is returned becomes true when another log has taken over.
+    /// possible.
     pub fn start(
         store: Arc<dyn CheckpointStore>,
         claim: Claim,
@@ -52,25 +67,25 @@ impl Copier {
         changes: watch::Receiver<u64>,
         scope: &TaskScope,
         registry: &Registry,
-    ) -> watch::Receiver<bool> {
-        let (fenced, is_fenced) = watch::channel(false);
+    ) -> watch::Receiver<CopyState> {
+        let (state, states) = watch::channel(CopyState::Current);
         let task = Task {
             pass: Pass::new(store, claim, Box::new(entries), Metrics::new(registry)),
             changes,
-            fenced,
+            state,
             next_at: Instant::now(),
             tries: 0,
             is_due: true,
         };
         scope.spawn("copy checkpoints", task.run(scope.clone()));
-        is_fenced
+        states
     }
 }
 
 struct Task {
     pass: Pass,
     changes: watch::Receiver<u64>,
-    fenced: watch::Sender<bool>,
+    state: watch::Sender<CopyState>,
     /// No pass before.
     next_at: Instant,
     /// How often it did not work in a row.
@@ -131,6 +146,14 @@ impl Task {
             tracing::info!("checkpoints are copied to {} again", self.pass.store.name());
         }
         self.tries = 0;
+        self.tell(match self.pass.too_large() {
+            0 => CopyState::Current,
+            pages => CopyState::Behind(format!(
+                "{pages} of its {PAGES} pages would be larger than the {} bytes that it takes; delete checkpoints of \
+                 consumers that are gone, or let the Namespace copy to an object store",
+                self.pass.store.page_bytes_max()
+            )),
+        });
         let pause = self.pass.store.pause();
         self.next_at = Instant::now() + if written > 0 { pause } else { pause / HASTE };
     }
@@ -146,11 +169,22 @@ impl Task {
         let chance = RandomState::new().build_hasher().finish();
         self.next_at = Instant::now() + delay(self.pass.store.pause(), self.tries, chance);
         self.tries = self.tries.saturating_add(1);
+        if self.tries >= TROUBLE_TRIES {
+            self.tell(CopyState::Behind(error.to_string()));
+        }
+    }
+
+    fn tell(&self, state: CopyState) {
+        self.state.send_if_modified(|told| {
+            let is_news = *told != state;
+            *told = state;
+            is_news
+        });
     }
 
     fn on_fenced(&self) {
         self.pass.metrics.is_fenced.set(1);
-        self.fenced.send_replace(true);
+        self.tell(CopyState::Fenced);
         tracing::error!(
             incarnation = self.pass.claim.incarnation,
             "checkpoints are not copied to {} any more: {}",

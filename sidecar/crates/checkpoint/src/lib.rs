@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-pub use copier::Copier;
+pub use copier::{Copier, CopyState};
 pub use memory::Memory;
 pub use open::{Log, Opened, open, settle};
 pub use store::{CheckpointStore, Claim, StoreError, Stored};

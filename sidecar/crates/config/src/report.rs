@@ -52,6 +52,9 @@ pub struct PodReport {
     /// What was lost when this incarnation began on an empty disk, in words for the user; absent if nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_lost: Option<String>,
+    /// What consumers save does not get into its copy outside the disk, in words for the user; absent if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_trouble: Option<String>,
     /// How far consumer groups are behind in all their partitions together, in the order of hub and group. Of more than
     /// [`GROUPS_LISTED`], those that are furthest behind. A writer lets ten seconds pass between two reports that differ in
     /// nothing but this and `lags`.
@@ -131,6 +134,7 @@ mod tests {
             pending_restart: vec![],
             incarnation: None,
             data_lost: None,
+            copy_trouble: None,
             groups: vec![],
             lags: vec![],
         }
@@ -154,6 +158,7 @@ mod tests {
         let report = PodReport {
             incarnation: Some(1),
             data_lost: Some("the disk was empty".into()),
+            copy_trouble: Some("it refuses".into()),
             groups: vec![GroupLag {
                 hub_uid: "h".into(),
                 group: "$Default".into(),
@@ -168,7 +173,7 @@ mod tests {
             }],
             ..report()
         };
-        let added = r#","incarnation":1,"dataLost":"the disk was empty","groups":[{"hubUid":"h","group":"$Default","lag":5}],"lags":[{"hubUid":"h","group":"$Default","partition":3,"sequenceNumber":41,"lag":2}]"#;
+        let added = r#","incarnation":1,"dataLost":"the disk was empty","copyTrouble":"it refuses","groups":[{"hubUid":"h","group":"$Default","lag":5}],"lags":[{"hubUid":"h","group":"$Default","partition":3,"sequenceNumber":41,"lag":2}]"#;
         assert_eq!(serde_json::to_string(&report).unwrap(), json(added));
         assert_eq!(serde_json::from_str::<PodReport>(&json(added)).unwrap(), report);
     }

@@ -2,24 +2,22 @@
 
 use std::{
     cell::RefCell,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     rc::Rc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use anyhow::ensure;
 use e2e::{
-    Weft, http,
+    Weft,
+    azurite::{self, account_sas},
+    http,
     manifests::{Manifests, NAMESPACE},
 };
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 use crate::{
     load::{self, Counter, Task},
     measure::{Rate, rate},
-    peers::azurite,
     probe, requests,
     table::{Row, thousands},
     tally::Latencies,
@@ -43,15 +41,15 @@ pub(crate) fn run() -> anyhow::Result<Vec<Row>> {
         address: weft.http_address(),
         pid: weft.pid(),
         path: format!("/checkpoints/{NAMESPACE}"),
-        sas: sas(NAMESPACE, &weft.key()?)?,
+        sas: account_sas(NAMESPACE, &weft.key()?)?,
     };
     ours.prepare()?;
-    let azurite = azurite::Server::start().and_then(|server| {
+    let azurite = azurite::Server::start(Ipv4Addr::LOCALHOST.into()).and_then(|server| {
         let account = Account {
             address: server.address(),
             pid: server.pid(),
             path: format!("/{}", azurite::ACCOUNT),
-            sas: sas(azurite::ACCOUNT, azurite::KEY)?,
+            sas: account_sas(azurite::ACCOUNT, azurite::KEY)?,
         };
         account.prepare()?;
         Ok((server, account))
@@ -225,23 +223,4 @@ impl Round {
             ..Row::default()
         }
     }
-}
-
-/// A shared access signature for everything in an account, for a day.
-fn sas(account: &str, key: &str) -> anyhow::Result<String> {
-    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
-    let end = end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let text = format!("{account}\nrwdlac\nb\nsco\n\n{end}\n\n\n{VERSION}\n");
-    let key = BASE64_STANDARD.decode(key).context("decode the key")?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).context("HMAC takes keys of any length")?;
-    mac.update(text.as_bytes());
-    let signature = BASE64_STANDARD.encode(mac.finalize().into_bytes());
-    let signature = signature
-        .replace('+', "%2B")
-        .replace('/', "%2F")
-        .replace('=', "%3D");
-    let end = end.replace(':', "%3A");
-    Ok(format!(
-        "sv={VERSION}&ss=b&srt=sco&sp=rwdlac&se={end}&sig={signature}"
-    ))
 }

@@ -14,10 +14,9 @@ use std::{
 use anyhow::Context;
 
 pub(crate) use self::produce::Producers;
-use crate::{
-    peers,
-    running::{self, Running},
-};
+use e2e::running::{self, Running};
+
+use crate::peers;
 
 pub(crate) use self::install::VERSION;
 

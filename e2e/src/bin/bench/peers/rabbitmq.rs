@@ -11,10 +11,9 @@ use std::{
 
 use anyhow::Context;
 
-use crate::{
-    amqp_load::Peer,
-    running::{self, Running},
-};
+use e2e::running::{self, Running};
+
+use crate::amqp_load::Peer;
 
 /// Known to the server, and on loopback only.
 const USER: &str = "guest";

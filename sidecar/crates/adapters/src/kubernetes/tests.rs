@@ -160,6 +160,7 @@ fn report(revision: u64) -> PodReport {
         pending_restart: Vec::new(),
         incarnation: None,
         data_lost: None,
+        copy_trouble: None,
         groups: Vec::new(),
         lags: Vec::new(),
     }

@@ -118,11 +118,13 @@ impl Pass {
 
     fn leave_out_too_large(&mut self, pending: Vec<Pending>) -> Vec<Pending> {
         let limit = self.store.page_bytes_max();
+        // One that is not pending is as the store has it, so it is none of them.
+        let before = std::mem::take(&mut self.too_large);
         let mut fitting = Vec::with_capacity(pending.len());
         for page in pending {
             let is_too_large = page.bytes.len() > limit;
-            let was_too_large = std::mem::replace(&mut self.too_large[page.index], is_too_large);
-            if is_too_large && !was_too_large {
+            self.too_large[page.index] = is_too_large;
+            if is_too_large && !before[page.index] {
                 tracing::warn!(
                     page = page.index,
                     bytes = page.bytes.len(),
@@ -135,15 +137,15 @@ impl Pass {
                 fitting.push(page);
             }
         }
-        let count = self
-            .too_large
-            .iter()
-            .filter(|is_too_large| **is_too_large)
-            .count();
-        self.metrics
-            .pages_too_large
-            .set(count.try_into().unwrap_or_default());
+        let count = self.too_large().try_into().unwrap_or_default();
+        self.metrics.pages_too_large.set(count);
         fitting
+    }
+
+    /// How many pages the last pass left out.
+    pub(super) fn too_large(&self) -> usize {
+        let too_large = self.too_large.iter();
+        too_large.filter(|is_too_large| **is_too_large).count()
     }
 
     /// All of them, although some may fail: an object that is missing is no reason to neglect the others. A

@@ -39,7 +39,7 @@ impl World {
         }
     }
 
-    fn start(&self) {
+    fn start(&self) -> watch::Receiver<CopyState> {
         let entries = self.entries.clone();
         Copier::start(
             Arc::new(self.store.clone()),
@@ -48,7 +48,7 @@ impl World {
             self.changes.subscribe(),
             &self.scope,
             &self.registry,
-        );
+        )
     }
 
     fn set(&self, key: &str, value: u64) {
@@ -237,6 +237,23 @@ async fn an_outage_is_made_up_for_when_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hiccup_is_not_told_and_an_outage_is_until_it_ends() {
+    let world = World::new().await;
+    let states = world.start();
+    sleep(Duration::from_secs(1)).await;
+    let refusal = StoreError::Refused("403 Forbidden".into());
+    world.store.fail_with(Some(refusal.clone()));
+    world.set("blob/c/a", 1);
+    sleep(PAUSE * 3).await;
+    assert_eq!(*states.borrow(), CopyState::Current);
+    sleep(PAUSE * 3).await;
+    assert_eq!(*states.borrow(), CopyState::Behind(refusal.to_string()));
+    world.store.fail_with(None);
+    sleep(PAUSE * 4).await;
+    assert_eq!(*states.borrow(), CopyState::Current);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_at_the_start_is_used_when_it_comes() {
     let world = World::new().await;
     world.store.wipe();
@@ -272,7 +289,7 @@ async fn a_copy_that_somebody_deleted_is_written_anew() {
 #[tokio::test(start_paused = true)]
 async fn whoever_was_replaced_writes_nothing_any_more() {
     let world = World::new().await;
-    world.start();
+    let states = world.start();
     world.set("blob/c/a", 1);
     sleep(PAUSE).await;
     let log = Log::New {
@@ -283,6 +300,7 @@ async fn whoever_was_replaced_writes_nothing_any_more() {
     let before = world.store.writes().len();
     world.set("blob/c/a", 2);
     sleep(PAUSE * 3).await;
+    assert_eq!(*states.borrow(), CopyState::Fenced);
     world.set("blob/c/a", 3);
     assert!(world.scope.shutdown(PAUSE).await.is_empty());
     assert_eq!(world.store.writes().len(), before);
@@ -293,14 +311,15 @@ async fn whoever_was_replaced_writes_nothing_any_more() {
 #[tokio::test(start_paused = true)]
 async fn a_page_that_is_too_large_is_left_out_and_counted_until_it_fits() {
     let world = World::over(Memory::default().with_page_bytes_max(600)).await;
-    let large: Vec<_> = (0..2_000_u64)
-        .map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-        .collect();
-    let large = serde_json::to_vec(&large).unwrap();
-    world.entries.lock().insert("blob/c/a".into(), large.into());
+    world.entries.lock().insert("blob/c/a".into(), large());
     world.entries.lock().insert("container/other".into(), "1".into());
-    world.start();
+    let states = world.start();
     sleep(PAUSE).await;
+    let told = states.borrow().clone();
+    assert!(
+        matches!(&told, CopyState::Behind(why) if why.starts_with("1 of its 16 pages") && why.contains("600 bytes")),
+        "{told:?}"
+    );
     assert_eq!(world.stored().await, all([("container/other", 1)]));
     assert_eq!(world.metric("pages_too_large"), 1.0);
     world.set("blob/c/a", 7);
@@ -310,6 +329,32 @@ async fn a_page_that_is_too_large_is_left_out_and_counted_until_it_fits() {
         all([("blob/c/a", 7), ("container/other", 1)])
     );
     assert_eq!(world.metric("pages_too_large"), 0.0);
+    assert_eq!(*states.borrow(), CopyState::Current);
+}
+
+/// JSON that stays large when it is packed.
+fn large() -> Bytes {
+    let numbers: Vec<_> = (0..2_000_u64)
+        .map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        .collect();
+    serde_json::to_vec(&numbers).unwrap().into()
+}
+
+/// It may come to be as the store has it, and is not looked at any more then.
+#[tokio::test(start_paused = true)]
+async fn a_page_that_is_again_as_it_was_is_not_too_large_any_more() {
+    let world = World::over(Memory::default().with_page_bytes_max(600)).await;
+    world.set("blob/c/a", 7);
+    let states = world.start();
+    sleep(PAUSE * 2).await;
+    world.entries.lock().insert("blob/c/a".into(), large());
+    world.changes.send_modify(|count| *count += 1);
+    sleep(PAUSE * 2).await;
+    assert_eq!(world.metric("pages_too_large"), 1.0);
+    world.set("blob/c/a", 7);
+    sleep(PAUSE * 2).await;
+    assert_eq!(world.metric("pages_too_large"), 0.0);
+    assert_eq!(*states.borrow(), CopyState::Current);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Servers that run for as long as they are needed.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     process::{Child, Command},
     thread,
     time::{Duration, Instant},
@@ -14,14 +14,14 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A process that is killed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Running(Child);
+pub struct Running(Child);
 
 impl Running {
     /// Starts it and waits until somebody listens on `address`.
     ///
     /// # Errors
     /// When it ends, or when nobody does.
-    pub(crate) fn start(command: &mut Command, address: SocketAddr) -> anyhow::Result<Self> {
+    pub fn start(command: &mut Command, address: SocketAddr) -> anyhow::Result<Self> {
         let program = command.get_program().to_owned();
         let child = command
             .spawn()
@@ -40,7 +40,8 @@ impl Running {
         Ok(running)
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Of the process.
+    pub fn id(&self) -> u32 {
         self.0.id()
     }
 }
@@ -53,8 +54,13 @@ impl Drop for Running {
 }
 
 /// Addresses of the loopback interface that nobody listens on at the moment; different ones.
-pub(crate) fn free_addresses<const COUNT: usize>() -> anyhow::Result<[SocketAddr; COUNT]> {
-    let mut addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); COUNT];
+pub fn free_addresses<const COUNT: usize>() -> anyhow::Result<[SocketAddr; COUNT]> {
+    free_addresses_of(Ipv4Addr::LOCALHOST.into())
+}
+
+/// The same of another address of this machine.
+pub fn free_addresses_of<const COUNT: usize>(host: IpAddr) -> anyhow::Result<[SocketAddr; COUNT]> {
+    let mut addresses = [SocketAddr::from((host, 0)); COUNT];
     let mut held = Vec::new();
     for address in &mut addresses {
         let listener = TcpListener::bind(*address).context("find a free port")?;
