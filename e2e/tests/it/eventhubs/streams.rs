@@ -35,6 +35,10 @@ struct Said {
     /// By sequence number: what the consumer received; the same may come again.
     received: BTreeMap<i64, String>,
     repeats: u64,
+    /// When the consumer received something for the last time.
+    heard: Option<Instant>,
+    /// What a client said of its own trouble for the last time, and when.
+    trouble: Option<(Instant, String)>,
 }
 
 impl Streams {
@@ -113,10 +117,19 @@ impl Streams {
             if behind.is_empty() {
                 return;
             }
-            assert!(
-                start.elapsed() < RECOVERY,
-                "the consumers of {behind:?} miss acknowledged events"
-            );
+            if start.elapsed() > RECOVERY {
+                let how = self
+                    .said
+                    .iter()
+                    .map(|said| said.lock().expect("no test thread panics").missed());
+                let how: Vec<_> = self
+                    .sdks
+                    .iter()
+                    .zip(how)
+                    .filter(|(sdk, _)| behind.contains(sdk))
+                    .collect();
+                panic!("consumers miss acknowledged events: {how:?}");
+            }
         }
     }
 }
@@ -152,7 +165,7 @@ fn follow(mut client: Client, said: &Mutex<Said>, stop: &AtomicBool) {
             Some(Line::Event(event)) => said.receive(*event),
             Some(Line::Done(_)) => return,
             Some(Line::Error(failure)) => panic!("{:?} gave up: {failure:?}", client.sdk()),
-            Some(_) => {}
+            Some(line) => said.trouble = Some((Instant::now(), format!("{line:?}"))),
             None if stopped.is_some_and(|stopped| stopped.elapsed() > RECOVERY) => {
                 panic!("{:?} does not stop", client.sdk())
             }
@@ -164,6 +177,7 @@ fn follow(mut client: Client, said: &Mutex<Said>, stop: &AtomicBool) {
 impl Said {
     fn receive(&mut self, event: Event) {
         let body = event.body.expect("short bodies are shown");
+        self.heard = Some(Instant::now());
         if let Some(before) = self.received.insert(event.sequence_number, body.clone()) {
             assert_eq!(before, body, "number {} was two events", event.sequence_number);
             self.repeats += 1;
@@ -176,6 +190,22 @@ impl Said {
     fn is_complete(&self) -> bool {
         let received: BTreeSet<_> = self.received.values().collect();
         self.acknowledged.iter().all(|body| received.contains(body))
+    }
+
+    /// How the consumer stands that has not everything, for whoever looks for the reason.
+    fn missed(&self) -> String {
+        let received: BTreeSet<_> = self.received.values().collect();
+        let missed = self.acknowledged.iter().filter(|body| !received.contains(body));
+        let ago = |at: &Instant| format!("{:?} ago", at.elapsed());
+        format!(
+            "{} of {} acknowledged; received up to number {:?}, {} times again, the last {:?}; its last trouble: {:?}",
+            missed.count(),
+            self.acknowledged.len(),
+            self.received.last_key_value().map(|(number, _)| number),
+            self.repeats,
+            self.heard.as_ref().map(ago),
+            self.trouble.as_ref().map(|(at, what)| (ago(at), what))
+        )
     }
 }
 
