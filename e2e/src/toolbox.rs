@@ -69,7 +69,6 @@ pub fn javascript_program(name: &str) -> anyhow::Result<tempfile::TempPath> {
 pub(crate) fn node_modules(name: &str, sources: &Path) -> anyhow::Result<PathBuf> {
     let files = [sources.join("package.json"), sources.join("package-lock.json")];
     prepare(name, &[&files[0], &files[1]], |folder| {
-        fs::create_dir_all(folder).context("create the folder")?;
         for file in &files {
             let name = file.file_name().context("name the file")?;
             fs::copy(file, folder.join(name)).with_context(|| format!("copy {}", file.display()))?;
@@ -130,7 +129,10 @@ pub(crate) fn prepare(
 }
 
 /// The folder `name` of the cache, which says the version, filled by `install` if it is not there yet.
-fn prepare_version(name: &str, install: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<PathBuf> {
+pub fn prepare_version(
+    name: &str,
+    install: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<PathBuf> {
     let _turn = INSTALLING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let folder = cache_folder()?.join(name);
     let complete = folder.join(".complete");
@@ -139,7 +141,7 @@ fn prepare_version(name: &str, install: impl FnOnce(&Path) -> anyhow::Result<()>
     }
     // What an interrupted run left behind is of no use.
     let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(folder.parent().context("the cache has a parent")?).context("create the cache")?;
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     install(&folder).with_context(|| format!("install {name} into {}", folder.display()))?;
     fs::write(&complete, b"").context("mark the folder complete")?;
     Ok(folder)

@@ -159,7 +159,7 @@ words! {
     pub enum CheckpointsCopiedReason {
         /// What consumers save gets into the copy outside the disk. `CheckpointsCopied` is `True`.
         Copied,
-        /// It did not for about a minute, and is tried again; or it is too large for the copy; or another log has taken over
+        /// It did not in three tries, about half a minute, and is tried again; or it is too large for the copy; or another log has taken over
         /// the copy. The message says which.
         NotCopied,
     }

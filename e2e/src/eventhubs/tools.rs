@@ -216,7 +216,6 @@ pub(super) fn rust(program: Rust) -> anyhow::Result<PathBuf> {
                 &mut cargo(&sources, &target, &["build", "--locked", "--quiet"]),
                 "cargo",
             )?;
-            fs::create_dir_all(folder).context("create the folder")?;
             fs::copy(target.join("debug").join(program.package), folder.join("client"))
                 .context("copy the program")?;
             Ok(())

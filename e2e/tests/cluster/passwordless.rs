@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     thread,
     time::{Duration, Instant},
 };
@@ -93,6 +94,12 @@ fn fill(space: &Space, spec: &str, hubs: &[String], roles: &[&str]) {
     for hub in hubs {
         space.wait_ready::<Hub>(hub, SOON).expect("the Hub becomes ready");
     }
+}
+
+/// The address of this machine that pods reach.
+fn host(space: &Space) -> IpAddr {
+    let machine = space.cluster().machine().expect("a cluster of this machine");
+    machine.settings().network.host().parse().expect("an address")
 }
 
 fn account(space: &Space) -> String {
@@ -308,10 +315,8 @@ fn a_token_for_another_audience_is_refused_and_told_which_one_it_needs() {
 #[test]
 fn an_issuer_outside_of_the_cluster_is_believed_while_it_publishes_the_key() {
     let _together = harness::together();
-    let probe = Space::create("issuer-address").expect("a space");
-    let machine = probe.cluster().machine().expect("a cluster of this machine");
-    let host = machine.settings().network.host().parse().expect("an address");
-    let issuer = OpenIdConnect::serve(host).expect("an issuer");
+    let space = Space::create("issuer").expect("a space");
+    let issuer = OpenIdConnect::serve(host(&space)).expect("an issuer");
     let (first, second) = (
         Signer::stranger().expect("a key"),
         Signer::stranger().expect("a key"),
@@ -322,7 +327,7 @@ fn an_issuer_outside_of_the_cluster_is_believed_while_it_publishes_the_key() {
         "identity: {{issuers: [{{url: '{}', audiences: [weft], prefix: 'corp:', certificateAuthority: \"{authority}\"}}]}}",
         issuer.url()
     );
-    let space = shop("issuer", &spec, &one("telemetry"), &[]);
+    fill(&space, &spec, &one("telemetry"), &[]);
     let group = "{kind: Group, name: 'corp:payments', apiGroup: rbac.authorization.k8s.io}";
     bind(&space, BLOBS, group);
     let blobs = space.blobs(NAMESPACE).expect("a door");
@@ -356,7 +361,6 @@ fn an_issuer_outside_of_the_cluster_is_believed_while_it_publishes_the_key() {
     until("the new key to be found", SOON, || accepted(&second)).expect("it is");
     let (status, text) = show(&first, &["payments"]).expect("an answer");
     assert_eq!(status, 401, "the old key is out: {text}");
-    drop(probe);
 }
 
 #[test]
@@ -370,12 +374,9 @@ fn positions_come_back_from_config_maps_when_pod_and_volume_are_gone() {
 #[test]
 fn positions_come_back_from_an_object_store_when_pod_and_volume_are_gone() {
     let _together = harness::together();
-    let probe = Space::create("store-address").expect("a space");
-    let machine = probe.cluster().machine().expect("a cluster of this machine");
-    let host = machine.settings().network.host().parse().expect("an address");
-    let azurite = azurite::Server::start(host).expect("Azurite");
-    azurite.create_container("weft").expect("a container");
     let space = Space::create("stored").expect("a space");
+    let azurite = azurite::Server::start(host(&space)).expect("Azurite");
+    azurite.create_container("weft").expect("a container");
     let credentials = |key: &str| {
         let secret = format!(
             "apiVersion: v1\nkind: Secret\nmetadata: {{name: store, labels: {{weft.dev/usable: 'true'}}}}\nstringData:\n  \
@@ -393,11 +394,11 @@ fn positions_come_back_from_an_object_store_when_pod_and_volume_are_gone() {
     fill(&space, &spec, &one("telemetry"), &[OWNER, BLOBS]);
     lose_the_volume(&space);
 
-    let wait = |status: &str| {
-        let told = space.wait_for::<Namespace>(NAMESPACE, "CheckpointsCopied", status, 3 * SOON);
-        told.expect("the Namespace says how the copy stands")
+    let copied = || {
+        let told = space.wait_for::<Namespace>(NAMESPACE, "CheckpointsCopied", "True", 3 * SOON);
+        told.expect("the Namespace says that the copy is up to date")
     };
-    wait("True");
+    copied();
     credentials(&BASE64_STANDARD.encode("another key"));
     let blobs = with_token(&space, &space.blobs(NAMESPACE).expect("a door"));
     let target = format!("/{NAMESPACE}/{CONTAINER}/other");
@@ -419,8 +420,7 @@ fn positions_come_back_from_an_object_store_when_pod_and_volume_are_gone() {
         .wait_ready::<Namespace>(NAMESPACE, SOON)
         .expect("it serves on");
     credentials(azurite::KEY);
-    wait("True");
-    drop(probe);
+    copied();
 }
 
 const VOLUME: &str = "storage: {persistentVolume: {size: 64Mi}}";

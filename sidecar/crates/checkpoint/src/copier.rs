@@ -3,6 +3,7 @@
 mod pass;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ const HASTE: u32 = 10;
 /// After failures the next try comes no later than after so many pauses of the store.
 const PAUSES_MAX: u32 = 3;
 
-/// After so many tries in a row that did not work, which is about a minute, it is said; before, it is a hiccup.
+/// After so many tries in a row that did not work, which takes half a minute, it is said; before, it is a hiccup.
 const TROUBLE_TRIES: u32 = 3;
 
 /// What becomes of the copy.
@@ -75,6 +76,7 @@ impl Copier {
             state,
             next_at: Instant::now(),
             tries: 0,
+            told: None,
             is_due: true,
         };
         scope.spawn("copy checkpoints", task.run(scope.clone()));
@@ -90,6 +92,8 @@ struct Task {
     next_at: Instant,
     /// How often it did not work in a row.
     tries: u32,
+    /// Why it does not work, as far as it was said.
+    told: Option<Discriminant<StoreError>>,
     /// There is, or may be, something to be copied.
     is_due: bool,
 }
@@ -146,6 +150,7 @@ impl Task {
             tracing::info!("checkpoints are copied to {} again", self.pass.store.name());
         }
         self.tries = 0;
+        self.told = None;
         self.tell(match self.pass.too_large() {
             0 => CopyState::Current,
             pages => CopyState::Behind(format!(
@@ -169,7 +174,10 @@ impl Task {
         let chance = RandomState::new().build_hasher().finish();
         self.next_at = Instant::now() + delay(self.pass.store.pause(), self.tries, chance);
         self.tries = self.tries.saturating_add(1);
-        if self.tries >= TROUBLE_TRIES {
+        // The same trouble is in other words each time: how long it took, which request it was.
+        let kind = Some(discriminant(error));
+        if self.tries >= TROUBLE_TRIES && self.told != kind {
+            self.told = kind;
             self.tell(CopyState::Behind(error.to_string()));
         }
     }

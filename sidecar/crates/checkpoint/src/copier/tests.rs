@@ -248,6 +248,15 @@ async fn a_hiccup_is_not_told_and_an_outage_is_until_it_ends() {
     assert_eq!(*states.borrow(), CopyState::Current);
     sleep(PAUSE * 3).await;
     assert_eq!(*states.borrow(), CopyState::Behind(refusal.to_string()));
+    // Whoever reads it is not told again of every try.
+    let again = StoreError::Refused("403 Forbidden, request 2".into());
+    world.store.fail_with(Some(again));
+    sleep(PAUSE * 9).await;
+    assert_eq!(*states.borrow(), CopyState::Behind(refusal.to_string()));
+    let other = StoreError::Unavailable("away".into());
+    world.store.fail_with(Some(other.clone()));
+    sleep(PAUSE * 9).await;
+    assert_eq!(*states.borrow(), CopyState::Behind(other.to_string()));
     world.store.fail_with(None);
     sleep(PAUSE * 4).await;
     assert_eq!(*states.borrow(), CopyState::Current);

@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::Context;
 
+use e2e::toolbox;
+
 use crate::peers;
 
 pub(crate) const VERSION: &str = "4.3.1";
@@ -18,7 +20,7 @@ const LOG4J_VERSION: &str = "2.25.4";
 /// The folder of the jars, filled at first need.
 pub(super) fn libraries() -> anyhow::Result<PathBuf> {
     let name = format!("kafka-{VERSION}");
-    Ok(peers::installed(&name, download)?.join("libs"))
+    Ok(toolbox::prepare_version(&name, download)?.join("libs"))
 }
 
 fn download(folder: &Path) -> anyhow::Result<()> {

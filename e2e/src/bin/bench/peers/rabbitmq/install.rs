@@ -9,6 +9,8 @@ use std::{
 
 use anyhow::{Context, ensure};
 
+use e2e::toolbox;
+
 use crate::peers;
 
 pub(super) const VERSION: &str = "4.0";
@@ -36,7 +38,7 @@ pub(super) fn root() -> anyhow::Result<PathBuf> {
         "it runs in a root folder of its own, which only root can enter"
     );
     let name = format!("rabbitmq-{VERSION}-{SUITE}");
-    Ok(peers::installed(&name, unpack)?.join("root"))
+    Ok(toolbox::prepare_version(&name, unpack)?.join("root"))
 }
 
 fn unpack(folder: &Path) -> anyhow::Result<()> {
