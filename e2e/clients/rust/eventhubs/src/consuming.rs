@@ -20,6 +20,9 @@ use crate::{
     request::Request,
 };
 
+/// How long a stream waits for an event before it begins anew where it was.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 pub(crate) async fn receive(request: &Request) -> Result<Outcome, Failure> {
     if request.track {
         return Ok(Outcome::Unsupported(
@@ -181,10 +184,11 @@ async fn receive_forever(request: &Request) -> Result<(), Failure> {
     }
 }
 
+/// An authorization that is under way when the connection breaks would never end by itself, and the stream waits for it.
 async fn receive_until_error(request: &Request, position: &mut StartPosition) -> Result<(), Failure> {
-    let Opened { receiver, _client } = open(request, position.clone(), None).await?;
+    let Opened { receiver, _client } = timeout(PATIENCE, open(request, position.clone(), None)).await??;
     let mut events = pin!(receiver.stream_events());
-    while let Some(event) = events.next().await {
+    while let Some(event) = timeout(PATIENCE, events.next()).await? {
         let event = event?;
         line::event(receiver.partition_id(), &event, None);
         if let Some(number) = event.sequence_number() {
