@@ -104,16 +104,19 @@ impl Outbox {
     }
 
     /// Leaves a write. An older one of the same object and sort that was not sent yet is replaced; one that says the
-    /// same is not sent twice.
-    pub fn put(&self, job: Job) {
+    /// same is not sent twice. Whether it says something else than the one that was left here before and is not done.
+    pub fn put(&self, job: Job) -> bool {
         let order = match job.content {
             Content::Status(_) => Order::First,
             Content::Secret(..) => Order::Later,
         };
-        let (id, fingerprint) = (format!("{order:?}{}", job.uid).into(), job.fingerprint);
-        if self.0.queue.lock().put(order, id, fingerprint, job) {
+        let (id, fingerprint): (Box<str>, _) = (format!("{order:?}{}", job.uid).into(), job.fingerprint);
+        let mut queue = self.0.queue.lock();
+        let is_new = queue.newest(&id) != Some(fingerprint);
+        if queue.put(order, id, fingerprint, job) {
             self.0.news.notify_one();
         }
+        is_new
     }
 
     /// Carries out what is left here, until `scope` is cancelled.
@@ -240,11 +243,14 @@ impl Outbox {
             + DeserializeOwned
             + std::fmt::Debug,
     {
-        // It may have been decided from a cache that did not have the answer to the write before.
+        // It may have been decided from a cache that did not have the answer to the write before. Nothing has changed since
+        // then, so nothing has a new time of transition either.
         let known = store
             .get(&job.key.namespace, &job.key.name)
             .filter(|known| known.uid() == &*job.uid);
-        if known.is_some_and(|known| SeenStatus::read(status).is_ok_and(|wanted| wanted == known.status)) {
+        let says_it =
+            |known: &SeenStatus| SeenStatus::read(status).is_ok_and(|it| it.says_the_same_as(known));
+        if known.is_some_and(|known| says_it(&known.status)) {
             return Ok(());
         }
         let operations = json!([

@@ -169,6 +169,18 @@ impl SeenStatus {
         })
     }
 
+    /// Whether `other` says the same, be it since another moment.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        self.observed_generation == other.observed_generation
+            && self.endpoint == other.endpoint
+            && self.lags == other.lags
+            && self.conditions.len() == other.conditions.len()
+            && self.conditions.iter().zip(&other.conditions).all(|(one, other)| {
+                (one.kind, one.content, one.observed_generation)
+                    == (other.kind, other.content, other.observed_generation)
+            })
+    }
+
     /// The condition of that type.
     pub fn condition(&self, kind: &str) -> Option<&SeenCondition> {
         let kind = fingerprint(&[kind]);
@@ -253,5 +265,25 @@ mod tests {
         let mut other = topic();
         other.status.as_mut().unwrap().conditions[0].message = "better".into();
         assert_ne!(Resource::keep(other).status, kept.status);
+    }
+
+    #[test]
+    fn the_same_since_another_moment_says_the_same() {
+        let one = Resource::keep(topic()).status;
+        let status = |change: &dyn Fn(&mut Condition)| {
+            let mut other = topic();
+            change(&mut other.status.as_mut().unwrap().conditions[0]);
+            Resource::keep(other).status
+        };
+        let later = status(&|said| said.last_transition_time.0 = Timestamp::from_second(10).unwrap());
+        assert_ne!(one, later);
+        assert!(one.says_the_same_as(&later));
+        let others = [
+            status(&|said| said.message = "better".into()),
+            status(&|said| said.observed_generation = Some(4)),
+            status(&|said| said.type_ = "Ready".into()),
+            SeenStatus::default(),
+        ];
+        assert!(others.iter().all(|other| !one.says_the_same_as(other)));
     }
 }

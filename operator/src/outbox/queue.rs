@@ -53,6 +53,12 @@ impl<J> OutQueue<J> {
         false
     }
 
+    /// What the newest job of this id says: the one that waits, or else the one that is under way.
+    pub(super) fn newest(&self, id: &str) -> Option<u64> {
+        let waiting = self.waiting.get(id).map(|(_, fingerprint, _)| *fingerprint);
+        waiting.or_else(|| self.under_way.get(id).map(|(_, fingerprint)| *fingerprint))
+    }
+
     /// The next job. It is under way until [`OutQueue::done`].
     pub(super) fn take(&mut self) -> Option<(Box<str>, J)> {
         loop {
@@ -143,6 +149,22 @@ mod tests {
         queue.put(Order::First, "a".into(), 1, "x");
         queue.done("a", None);
         assert_eq!(queue.take(), None);
+    }
+
+    #[test]
+    fn the_newest_is_the_one_that_waits_or_else_the_one_that_is_under_way() {
+        let mut queue = OutQueue::default();
+        assert_eq!(queue.newest("a"), None);
+        queue.put(Order::First, "a".into(), 1, "first");
+        assert_eq!(queue.newest("a"), Some(1));
+        queue.take().unwrap();
+        assert_eq!(queue.newest("a"), Some(1));
+        queue.put(Order::First, "a".into(), 2, "second");
+        assert_eq!(queue.newest("a"), Some(2));
+        queue.put(Order::First, "a".into(), 1, "as before");
+        assert_eq!(queue.newest("a"), Some(1), "the second is not sent");
+        queue.done("a", None);
+        assert_eq!(queue.newest("a"), None);
     }
 
     #[test]

@@ -149,14 +149,17 @@ impl Reconciler {
         if wanted.has_new_lags {
             pace.note(&object.uid, now.monotonic);
         }
-        self.tell_of_transitions(decision, said, before);
-        self.outbox.put(Job {
+        let is_new = self.outbox.put(Job {
             kind: object.kind,
             key: Key::new(&object.namespace, &object.name),
             uid: object.uid.as_str().into(),
             fingerprint: wanted.fingerprint,
             content: Content::Status(wanted.status),
         });
+        // As long as its write is under way, a transition looks new each time.
+        if is_new {
+            self.tell_of_transitions(decision, said, before);
+        }
         None
     }
 
