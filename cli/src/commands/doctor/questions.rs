@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn a_refusal_that_names_only_what_lies_around_it_is_of_nothing() {
         let of_hub = "`a` may not `send` on hubs.weft.dev/telemetry or eventnamespaces.weft.dev/shop: bind";
-        let of_none = "`a` may not `send` on eventnamespaces.weft.dev/shop: bind";
+        let of_none = "there is no hub `telemetri` here, and `a` may not `send` on eventnamespaces.weft.dev/shop: check";
         assert!(!Right::HubSend.is_of_nothing(of_hub));
         assert!(Right::HubSend.is_of_nothing(of_none));
         assert!(!Right::HubSend.is_of_nothing("the authorization rule `r` lacks the right Send"));

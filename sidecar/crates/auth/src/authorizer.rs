@@ -11,7 +11,7 @@ use crate::error::shown;
 use crate::key_ring::{KeyRing, Match};
 use crate::keys::Right;
 use crate::permit::{Listen, Manage, Permit, Send};
-use crate::reviews::{Nobody, Object, Reviews};
+use crate::reviews::{Asked, Nobody, Reviews};
 use crate::sas::scope::Scope;
 use crate::sas::{Token, service_bus};
 use crate::{Credential, Error, Grant, Issuers, Keys, Names, Resource, Reviewer, Verb};
@@ -173,10 +173,10 @@ impl Authorizer {
         now: Timestamp,
     ) -> Result<Grant, Error> {
         let verified = self.verify(token, now)?;
-        let objects = self.objects(resource)?;
-        let answers = self.reviews.ask_all(&verified.subject, &objects, now).await;
-        answers.must_allow_something(&verified.subject, &objects)?;
-        Ok(Grant::of_subject(verified, resource, objects, answers))
+        let asked = self.asked(resource)?;
+        let answers = self.reviews.ask_all(&verified.subject, &asked.objects, now).await;
+        answers.must_allow_something(&verified.subject, &asked)?;
+        Ok(Grant::of_subject(verified, resource, asked, answers))
     }
 
     /// Who shows this bearer token, and until when. Says nothing about what it may do.
@@ -198,10 +198,10 @@ impl Authorizer {
         match credential {
             Credential::Bearer(token) => {
                 let subject = self.verify(token, now)?.subject;
-                let objects = self.objects(resource)?;
+                let asked = self.asked(resource)?;
                 let verb = Verb::from(right);
-                let answer = self.reviews.ask(&subject, verb, &objects, now).await;
-                answer.must_allow(&subject, verb, &objects)
+                let answer = self.reviews.ask(&subject, verb, &asked.objects, now).await;
+                answer.must_allow(&subject, verb, &asked)
             }
             local => self.check_local(local, resource, right, now),
         }
@@ -250,14 +250,14 @@ impl Authorizer {
         }
     }
 
-    fn objects(&self, resource: &Resource<'_>) -> Result<Vec<Object>, Error> {
+    fn asked(&self, resource: &Resource<'_>) -> Result<Asked, Error> {
         let names = self.names.load();
         // To Kubernetes, no name means all of them.
         if names.namespace.is_empty() {
             let reason = "the Namespace is not known yet";
             return Err(Error::Unavailable(reason.to_owned()));
         }
-        Ok(names.objects(resource))
+        Ok(names.asked(resource))
     }
 }
 

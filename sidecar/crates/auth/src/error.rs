@@ -3,7 +3,7 @@
 use model::Timestamp;
 
 use crate::keys::Right;
-use crate::reviews::{Object, Verb};
+use crate::reviews::{Asked, Object, Verb};
 
 /// Why a credential is refused. The text is what the caller reads: it says what broke and how to fix it, and never
 /// holds a key, a token or a signature.
@@ -85,16 +85,11 @@ pub enum Error {
          ES256, ES384 or EdDSA"
     )]
     AlgorithmRefused(String),
-    #[error(
-        "`{}` may not `{verb}` on {}: bind a role that has the verb, such as {}",
-        shown(username),
-        one_of(objects),
-        role(*verb, objects)
-    )]
+    #[error("{}", lacks(username, *verb, asked))]
     LacksVerb {
         username: String,
         verb: Verb,
-        objects: Vec<Object>,
+        asked: Asked,
     },
     /// With why, which is for the log: it may speak of what is inside the cluster.
     #[error("it cannot be found out now what the bearer token may do: try again in some seconds")]
@@ -194,9 +189,17 @@ fn quoted(names: &[String]) -> String {
     names.join(" or ")
 }
 
-fn one_of(objects: &[Object]) -> String {
-    let objects: Vec<_> = objects.iter().map(Object::to_string).collect();
-    objects.join(" or ")
+fn lacks(username: &str, verb: Verb, Asked { objects, unknown }: &Asked) -> String {
+    let username = shown(username);
+    let one_of: Vec<_> = objects.iter().map(Object::to_string).collect();
+    let may_not = format!("`{username}` may not `{verb}` on {}", one_of.join(" or "));
+    match unknown {
+        Some(unknown) => format!("there is no {unknown} here, and {may_not}: check the name"),
+        None => format!(
+            "{may_not}: bind a role that has the verb, such as {}",
+            role(verb, objects)
+        ),
+    }
 }
 
 /// The role of ours that has the verb for the kind of thing that was asked for.
@@ -231,7 +234,10 @@ mod tests {
         let lacks = |verb, objects| Error::LacksVerb {
             username: "system:serviceaccount:shop:web".to_owned(),
             verb,
-            objects,
+            asked: Asked {
+                objects,
+                unknown: None,
+            },
         };
         let hub = lacks(
             Verb::Send,
@@ -256,6 +262,22 @@ mod tests {
         );
         assert!(text.ends_with("storage-blob-data-contributor"), "{text}");
         assert_eq!(hub.kind(), ErrorKind::Forbidden);
+    }
+
+    #[test]
+    fn a_name_that_nothing_has_is_told_rather_than_a_role() {
+        let error = Error::LacksVerb {
+            username: "ann".to_owned(),
+            verb: Verb::Send,
+            asked: Asked {
+                objects: vec![Object::named("eventnamespaces", "shop")],
+                unknown: Some("hub `telemetri`".to_owned()),
+            },
+        };
+        assert_eq!(
+            error.to_string(),
+            "there is no hub `telemetri` here, and `ann` may not `send` on eventnamespaces.weft.dev/shop: check the name"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::bearer::{LEEWAY, Verified};
 use crate::keys::{Right, Rights};
 use crate::permit::{Listen, Permit, Send};
 use crate::resource::Owned;
-use crate::reviews::{Answers, Object};
+use crate::reviews::{Answers, Asked};
 use crate::sas::scope::Scope;
 use crate::{Authorizer, Error, Resource, Verb};
 
@@ -31,7 +31,7 @@ enum Holder {
         /// What it was asked for.
         resource: Owned,
         /// Where its rights were looked for.
-        objects: Vec<Object>,
+        asked: Asked,
         answers: Answers,
     },
 }
@@ -48,7 +48,7 @@ impl Grant {
     pub(crate) fn of_subject(
         verified: Verified,
         resource: &Resource<'_>,
-        objects: Vec<Object>,
+        asked: Asked,
         answers: Answers,
     ) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl Grant {
             holder: Holder::Subject {
                 verified,
                 resource: resource.owned(),
-                objects,
+                asked,
                 answers,
             },
         }
@@ -139,12 +139,12 @@ impl Grant {
             }),
             Holder::Subject {
                 verified,
-                objects,
+                asked,
                 answers,
                 ..
             } => {
                 let verb = Verb::from(right);
-                answers.of(verb).must_allow(&verified.subject, verb, objects)
+                answers.of(verb).must_allow(&verified.subject, verb, asked)
             }
         }
     }

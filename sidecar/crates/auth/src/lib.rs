@@ -30,7 +30,7 @@ pub use keys::{Keys, Right, Rights, Rule, Secret};
 pub use names::Names;
 pub use permit::{Listen, Manage, Permit, Send};
 pub use resource::Resource;
-pub use reviews::{EveryRight, Nobody, Object, Question, ReviewError, Reviewer, Verb};
+pub use reviews::{Asked, EveryRight, Nobody, Object, Question, ReviewError, Reviewer, Verb};
 pub use subject::Subject;
 
 /// What a client shows.

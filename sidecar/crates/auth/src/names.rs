@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::Resource;
-use crate::reviews::Object;
+use crate::reviews::{Asked, Object};
+use crate::{Resource, shown};
 
 /// The Kubernetes names of a Namespace and of what is in it. Roles are bound to those. What clients call a thing is
 /// the key, in lower case; names are found ignoring case.
@@ -20,9 +20,8 @@ pub struct Names {
 }
 
 impl Names {
-    /// What a right may be bound to that allows something on `resource`: itself, then what it lies in. Of what is unknown
-    /// only the latter.
-    pub(crate) fn objects(&self, resource: &Resource<'_>) -> Vec<Object> {
+    /// What is asked about when somebody wants to do something with `resource`.
+    pub(crate) fn asked(&self, resource: &Resource<'_>) -> Asked {
         let mut objects = Vec::with_capacity(3);
         match *resource {
             Resource::Namespace => {}
@@ -34,19 +33,19 @@ impl Names {
                 objects.extend(self.topic(&key.0));
             }
             Resource::Hub(path) => {
-                let hub = path.split('/').next().unwrap_or_default();
-                let hub = self.hubs.get(&hub.to_ascii_lowercase());
+                let hub = self.hubs.get(&hub_of(path).to_ascii_lowercase());
                 objects.extend(hub.map(|name| Object::named("hubs", name)));
             }
-            Resource::Checkpoints => {
-                return vec![Object {
-                    subresource: Some("checkpoints"),
-                    ..self.whole()
-                }];
-            }
+            Resource::Checkpoints => objects.push(Object {
+                subresource: Some("checkpoints"),
+                ..self.whole()
+            }),
         }
-        objects.push(self.whole());
-        objects
+        let unknown = unknown(resource, &objects);
+        if !matches!(resource, Resource::Checkpoints) {
+            objects.push(self.whole());
+        }
+        Asked { objects, unknown }
     }
 
     fn topic(&self, lower: &str) -> Option<Object> {
@@ -58,18 +57,44 @@ impl Names {
     }
 }
 
+/// What is missing of a resource of which only these objects were found, in words.
+fn unknown(resource: &Resource<'_>, found: &[Object]) -> Option<String> {
+    let is_found = |kind: &str| found.iter().any(|object| object.resource == kind);
+    match *resource {
+        Resource::Topic(topic) | Resource::Subscription { topic, .. } if !is_found("topics") => {
+            Some(format!("topic `{}`", shown(topic)))
+        }
+        Resource::Subscription { topic, name } if !is_found("eventsubscriptions") => Some(format!(
+            "subscription `{}` of the topic `{}`",
+            shown(name),
+            shown(topic)
+        )),
+        Resource::Hub(path) if !is_found("hubs") && !hub_of(path).is_empty() => {
+            Some(format!("hub `{}`", shown(hub_of(path))))
+        }
+        _ => None,
+    }
+}
+
+fn hub_of(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asked(resource: Resource<'_>) -> Vec<String> {
-        let names = Names {
+    fn names() -> Names {
+        Names {
             namespace: "shop".into(),
             topics: HashMap::from([("orders".into(), "orders-topic".into())]),
             subscriptions: HashMap::from([(("orders".into(), "billing".into()), "billing-7".into())]),
             hubs: HashMap::from([("telemetry".into(), "telemetry-hub".into())]),
-        };
-        let objects = names.objects(&resource);
+        }
+    }
+
+    fn asked(resource: Resource<'_>) -> Vec<String> {
+        let objects = names().asked(&resource).objects;
         objects.iter().map(Object::to_string).collect()
     }
 
@@ -113,5 +138,36 @@ mod tests {
             asked(Resource::subscription("orders", "other")),
             ["topics.weft.dev/orders-topic", namespace]
         );
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let unknown = |resource| names().asked(&resource).unknown;
+        assert_eq!(
+            unknown(Resource::topic("Other")).as_deref(),
+            Some("topic `Other`")
+        );
+        assert_eq!(
+            unknown(Resource::subscription("other", "billing")).as_deref(),
+            Some("topic `other`")
+        );
+        assert_eq!(
+            unknown(Resource::subscription("orders", "other")).as_deref(),
+            Some("subscription `other` of the topic `orders`")
+        );
+        assert_eq!(
+            unknown(Resource::Hub("telemetri/Partitions/0")).as_deref(),
+            Some("hub `telemetri`")
+        );
+        for known in [
+            Resource::NAMESPACE,
+            Resource::Checkpoints,
+            Resource::topic("ORDERS"),
+            Resource::subscription("orders", "Billing"),
+            Resource::Hub("Telemetry/$management"),
+            Resource::Hub(""),
+        ] {
+            assert_eq!(unknown(known), None, "{known:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use crate::bounded::Bounded;
 use crate::{Error, Subject};
 use decision::{Came, Decision};
-pub use question::{Object, Question, Verb};
+pub use question::{Asked, Object, Question, Verb};
 pub use reviewer::{EveryRight, Nobody, ReviewError, Reviewer};
 
 /// So many decisions are remembered; beyond them the oldest are forgotten, and asked for again when they are needed.
@@ -127,13 +127,13 @@ impl Reviews {
 
 impl Answer {
     /// Nothing, or why not.
-    pub(crate) fn must_allow(&self, subject: &Subject, verb: Verb, objects: &[Object]) -> Result<(), Error> {
+    pub(crate) fn must_allow(&self, subject: &Subject, verb: Verb, asked: &Asked) -> Result<(), Error> {
         match self {
             Self::Allowed => Ok(()),
             Self::Denied => Err(Error::LacksVerb {
                 username: subject.username.clone(),
                 verb,
-                objects: objects.to_vec(),
+                asked: asked.clone(),
             }),
             Self::Unknown(reason) => Err(Error::Unavailable(reason.clone())),
         }
@@ -150,7 +150,7 @@ impl Answers {
     }
 
     /// Nothing if any verb is allowed; else why not. No answer outweighs a denial: asked later, it may be a right.
-    pub(crate) fn must_allow_something(&self, subject: &Subject, objects: &[Object]) -> Result<(), Error> {
+    pub(crate) fn must_allow_something(&self, subject: &Subject, asked: &Asked) -> Result<(), Error> {
         let answers = [&self.send, &self.receive, &self.manage];
         if answers.contains(&&Answer::Allowed) {
             return Ok(());
@@ -160,6 +160,6 @@ impl Answers {
             .find(|answer| matches!(answer, Answer::Unknown(_)));
         unknown
             .unwrap_or(&self.send)
-            .must_allow(subject, Verb::Send, objects)
+            .must_allow(subject, Verb::Send, asked)
     }
 }

@@ -27,6 +27,16 @@ pub struct Object {
     pub name: String,
 }
 
+/// What is asked about when somebody wants to do something with a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What a right may be bound to that allows it: the resource itself, then what it lies in. Of what the Namespace does
+    /// not have only the latter.
+    pub objects: Vec<Object>,
+    /// What the Namespace does not have, in words.
+    pub unknown: Option<String>,
+}
+
 /// May a subject do `verb` on `object`?
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Question {

@@ -288,12 +288,10 @@ impl Held {
 /// The same error about the right that was wanted: of a token that allows nothing, `auth` names any verb.
 pub(super) fn lacking(right: Right, error: Error) -> Error {
     match error {
-        Error::LacksVerb {
-            username, objects, ..
-        } => Error::LacksVerb {
+        Error::LacksVerb { username, asked, .. } => Error::LacksVerb {
             username,
             verb: Verb::from(right),
-            objects,
+            asked,
         },
         other => other,
     }
