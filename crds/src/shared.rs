@@ -9,8 +9,8 @@ mod status;
 pub use authorization::{AuthorizationRule, Right};
 pub use filter::{Filter, FiltersConfiguration};
 pub use reason::{
-    CheckpointsCopiedReason, DataLostReason, ProgrammedReason, ReadyReason, Reason, UnknownReason,
-    UpgradeReason,
+    CheckpointsCopiedReason, DataLostReason, IssuersReachedReason, ProgrammedReason, ReadyReason, Reason,
+    UnknownReason, UpgradeReason,
 };
 pub use reference::Reference;
 pub use status::{Status, condition};

@@ -48,6 +48,8 @@ pub enum Reason {
     DataLost,
     /// What consumers save does not get into the copy that survives the disk.
     CheckpointsNotCopied,
+    /// An issuer outside of the cluster does not say the keys of its tokens.
+    IssuersNotReached,
 }
 
 impl Reason {
@@ -68,6 +70,7 @@ impl Reason {
             Self::ObjectRefused => "ObjectRefused",
             Self::DataLost => "DataLost",
             Self::CheckpointsNotCopied => "CheckpointsNotCopied",
+            Self::IssuersNotReached => "IssuersNotReached",
         }
     }
 
@@ -77,6 +80,7 @@ impl Reason {
             | Self::ObjectRefused
             | Self::DataLost
             | Self::CheckpointsNotCopied
+            | Self::IssuersNotReached
             | Self::VolumeScheduledForDeletion
             | Self::VolumeDeleted => EventType::Warning,
             _ => EventType::Normal,
@@ -92,6 +96,7 @@ impl Reason {
             Self::ObjectRefused => "Apply",
             Self::DataLost => "Start",
             Self::CheckpointsNotCopied => "Copy",
+            Self::IssuersNotReached => "Fetch",
         }
     }
 }

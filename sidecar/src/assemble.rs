@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::config::{Entities, Plan};
 use crate::copies::Copies;
 use crate::error::Error;
+use crate::identity::{self, Outside};
 use crate::letters::Letters;
 use crate::log::{Opened, start_broker};
 use crate::metrics::{ConfigurationMetrics, Process};
@@ -23,7 +24,7 @@ use crate::report::Report;
 use crate::settings::{Addresses, Settings};
 use crate::standing::{self, Standing};
 use crate::stop::Scopes;
-use crate::{Configuration, Sidecar, identity};
+use crate::{Configuration, Sidecar};
 
 /// A data plane that waits for its first configuration: its ports are bound, the operations port answers (alive, not
 /// ready), the doors are closed and the log was not touched.
@@ -159,20 +160,25 @@ impl Parts {
         let (standing, standings) = watch::channel(Standing::of(&claim));
         let observers = Observers {
             claim,
-            standing,
+            standing: standing.clone(),
             registry: registry.clone(),
             copies: scopes.copies.clone(),
             reload: scopes.reload.clone(),
         };
         let wanted = first.document.head.settings.issuers.clone();
         let folder = settings.data_dir;
-        let issuers = identity::follow(
+        let Outside {
+            wanted: issuers,
+            troubles,
+        } = identity::follow(
             settings.identity,
             authorizer.clone(),
             wanted,
             folder,
             &scopes.reload,
         );
+        let watching = standing::watch_issuers(troubles, standing.clone());
+        scopes.reload.spawn("troubles of issuers", watching);
         let door = Door::new(
             broker.clone(),
             authorizer.clone(),

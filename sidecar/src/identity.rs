@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use adapters::oidc::Discovery;
+use adapters::oidc::{Discovery, Following, Trouble};
 use auth::{Authorizer, Issuer, Issuers, Nobody, Reviewer};
 use runtime::TaskScope;
 use tokio::sync::{Notify, watch};
@@ -39,6 +39,14 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// The issuers beside the cluster's.
+pub(crate) struct Outside {
+    /// Takes those that are wanted.
+    pub(crate) wanted: watch::Sender<Vec<config::Issuer>>,
+    /// Who of them does not say its keys; nothing if none is wanted.
+    pub(crate) troubles: watch::Receiver<Option<Vec<Trouble>>>,
+}
+
 /// Lets `authorizer` believe the issuer of the cluster, and those that are sent, as their keys become known. Those of the
 /// latter are kept in `folder`.
 pub(crate) fn follow(
@@ -47,12 +55,13 @@ pub(crate) fn follow(
     wanted: Vec<config::Issuer>,
     folder: PathBuf,
     scope: &TaskScope,
-) -> watch::Sender<Vec<config::Issuer>> {
+) -> Outside {
     let (sender, wanted) = watch::channel(wanted);
     let outside_wants_keys = Arc::new(Notify::new());
+    let Following { issuers, troubles } = Discovery::start(wanted, folder, outside_wants_keys.clone(), scope);
     let mut issuers = Known {
         own: identity.issuer,
-        outside: Discovery::start(wanted, folder, outside_wants_keys.clone(), scope),
+        outside: issuers,
     };
     // Doors may open before a task has its turn.
     authorizer.trust(issuers.now());
@@ -62,7 +71,10 @@ pub(crate) fn follow(
         "wishes for keys",
         pass_on(authorizer.wants_keys(), wishes, scope.clone()),
     );
-    sender
+    Outside {
+        wanted: sender,
+        troubles,
+    }
 }
 
 /// What is known of issuers.
@@ -160,7 +172,7 @@ mod tests {
             issuer,
             ..Identity::default()
         };
-        let _wanted = follow(
+        let _outside = follow(
             identity,
             authorizer.clone(),
             wanted(),
@@ -197,7 +209,7 @@ mod tests {
         let authorizer = Authorizer::new(&Keys::default());
         let identity = Identity::default();
         let folder = folder.path().to_owned();
-        let _wanted = follow(identity, authorizer.clone(), Vec::new(), folder, &scope);
+        let _outside = follow(identity, authorizer.clone(), Vec::new(), folder, &scope);
         assert_eq!(refusal(&authorizer, CLUSTER), auth::Error::NoIssuer);
         scope.shutdown(Duration::from_secs(5)).await;
     }

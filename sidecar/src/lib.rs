@@ -43,7 +43,7 @@ pub use front::Limits;
 pub use identity::Identity;
 pub use report::{Kind, Problem, Refused, Report};
 pub use settings::{Addresses, Settings};
-pub use standing::Standing;
+pub use standing::{Issuers, Standing};
 pub use surroundings::Surroundings;
 
 use readiness::Readiness;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use adapters::oidc::Trouble;
 use broker::{Broker, Lag};
 use checkpoint::{Claim, CopyState};
 use runtime::TaskScope;
@@ -24,8 +25,17 @@ pub struct Standing {
     pub fenced: Option<String>,
     /// What consumers save does not get into the copy, and is only on the disk meanwhile. In words for the user.
     pub copy_trouble: Option<String>,
+    /// Of the issuers outside of the cluster; nothing if none is trusted.
+    pub issuers: Option<Issuers>,
     /// How far each consumer group was behind in each partition, in the order of hub, group and partition.
     pub lags: Vec<Lag>,
+}
+
+/// How it goes with the issuers of bearer tokens outside of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Issuers {
+    /// Who does not say its keys, and what that means. In words for the user.
+    pub trouble: Option<String>,
 }
 
 impl Standing {
@@ -42,9 +52,44 @@ impl Standing {
             }),
             fenced: None,
             copy_trouble: None,
+            issuers: None,
             lags: Vec::new(),
         }
     }
+}
+
+/// Tells which issuers outside of the cluster do not say their keys.
+pub(crate) async fn watch_issuers(
+    mut troubles: watch::Receiver<Option<Vec<Trouble>>>,
+    standing: watch::Sender<Standing>,
+) {
+    loop {
+        let issuers = troubles.borrow_and_update().as_deref().map(|troubles| Issuers {
+            trouble: (!troubles.is_empty()).then(|| troubles.iter().map(told).collect::<Vec<_>>().join(" ")),
+        });
+        standing.send_if_modified(|standing| {
+            let differs = standing.issuers != issuers;
+            standing.issuers = issuers;
+            differs
+        });
+        // Whoever follows them ends with it.
+        if troubles.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn told(trouble: &Trouble) -> String {
+    let Trouble {
+        url,
+        reason,
+        has_keys,
+    } = trouble;
+    let meanwhile = match has_keys {
+        true => "the keys that it said last count on",
+        false => "its tokens are refused as for later (503)",
+    };
+    format!("{url} does not say its keys: {reason}. It is asked again until it does; meanwhile {meanwhile}.")
 }
 
 /// Tells what becomes of the copy in `place`.

@@ -159,9 +159,19 @@ words! {
     pub enum CheckpointsCopiedReason {
         /// What consumers save gets into the copy outside the disk. `CheckpointsCopied` is `True`.
         Copied,
-        /// It did not in three tries, about half a minute, and is tried again; or it is too large for the copy; or another log has taken over
-        /// the copy. The message says which.
+        /// It did not in three tries, about half a minute, and is tried again; or it is too large for the copy; or another
+        /// log has taken over the copy. The message says which.
         NotCopied,
+    }
+}
+
+words! {
+    /// Every reason of the condition `IssuersReached`, which only a Namespace with issuers has.
+    pub enum IssuersReachedReason {
+        /// Every issuer outside of the cluster says its keys. `IssuersReached` is `True`.
+        Reached,
+        /// One did not in three tries, and is asked again. The message says which, and what that means for its tokens.
+        NotReached,
     }
 }
 

@@ -32,6 +32,8 @@ pub mod condition {
     pub const CHECKPOINTS_COPIED: &str = "CheckpointsCopied";
     /// On a Namespace: its log began anew on an empty disk, and the events from before are gone.
     pub const DATA_LOST: &str = "DataLost";
+    /// On a Namespace with issuers outside of the cluster: all of them say their keys.
+    pub const ISSUERS_REACHED: &str = "IssuersReached";
     /// On a Namespace: its pods run an older version than the operator would give them, and wait for approval.
     pub const UPGRADE_AVAILABLE: &str = "UpgradeAvailable";
 }

@@ -234,6 +234,12 @@ fn a_role_that_is_missing_is_named_and_one_that_is_granted_or_withdrawn_counts_w
     ] {
         assert!(refused.text.contains(&part), "{refused:?} does not say {part:?}");
     }
+    let refused = refusal(&mut client, &send().hub("telemetri"));
+    let unknown = "there is no hub `telemetri` here";
+    assert!(
+        refused.text.contains(unknown),
+        "{refused:?} does not say {unknown:?}"
+    );
     // The wrong role: to receive is not to send.
     send_with_the_key(&space);
     bind(&space, RECEIVER, &account(&space));
@@ -321,13 +327,20 @@ fn an_issuer_outside_of_the_cluster_is_believed_while_it_publishes_the_key() {
         Signer::stranger().expect("a key"),
         Signer::stranger().expect("a key"),
     );
-    issuer.publish(&[&first]);
+    let reached = |status: &str| {
+        let told = space.wait_for::<Namespace>(NAMESPACE, "IssuersReached", status, 3 * SOON);
+        told.unwrap_or_else(|error| panic!("the Namespace says {status} of its issuers: {error:#}"))
+    };
     let authority = issuer.certificate().replace('\n', "\\n");
     let spec = format!(
         "identity: {{issuers: [{{url: '{}', audiences: [weft], prefix: 'corp:', certificateAuthority: \"{authority}\"}}]}}",
         issuer.url()
     );
     fill(&space, &spec, &one("telemetry"), &[]);
+    // It says no key yet.
+    reached("False");
+    issuer.publish(&[&first]);
+    reached("True");
     let group = "{kind: Group, name: 'corp:payments', apiGroup: rbac.authorization.k8s.io}";
     bind(&space, BLOBS, group);
     let blobs = space.blobs(NAMESPACE).expect("a door");

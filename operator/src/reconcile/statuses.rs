@@ -186,6 +186,9 @@ impl Reconciler {
                 (condition::CHECKPOINTS_COPIED, None | Some(true), false) => {
                     tell(Reason::CheckpointsNotCopied, &said.message);
                 }
+                (condition::ISSUERS_REACHED, None | Some(true), false) => {
+                    tell(Reason::IssuersNotReached, &said.message);
+                }
                 (condition::UPGRADE_AVAILABLE, _, false) if is_new_upgrade(said, before) => {
                     tell(Reason::Upgrading, &said.message);
                 }

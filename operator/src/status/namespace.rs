@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use config::PodReport;
 use crds::shared::{
-    CheckpointsCopiedReason, DataLostReason, ProgrammedReason, ReadyReason, UpgradeReason, condition,
+    CheckpointsCopiedReason, DataLostReason, IssuersReachedReason, ProgrammedReason, ReadyReason,
+    UpgradeReason, condition,
 };
 use crds::v1alpha1::NamespaceSpec;
 use plan::Decision;
@@ -145,37 +146,44 @@ impl NamespaceView<'_> {
 
     /// Whether events were lost, as far as the pod knows.
     fn data_lost(&self) -> Option<Said> {
-        let report = self.report?;
-        report.incarnation?;
-        let (reason, message): (_, Cow<'static, str>) = match &report.data_lost {
-            None => (
-                DataLostReason::NothingLost,
-                "the log has what it was given".into(),
-            ),
-            Some(what) => (DataLostReason::DiskWasEmpty, what.clone().into()),
-        };
-        let is_lost = report.data_lost.is_some();
-        Some(Said::new(condition::DATA_LOST, is_lost, reason.as_str(), message))
+        let report = self.report.filter(|report| report.incarnation.is_some())?;
+        let usual = (
+            DataLostReason::NothingLost.as_str(),
+            "the log has what it was given",
+        );
+        let reason = DataLostReason::DiskWasEmpty.as_str();
+        let lost = report.data_lost.as_deref();
+        Some(reported(condition::DATA_LOST, false, usual, reason, lost))
     }
 
     /// Whether what consumers save survives the disk, as far as the pod knows.
     fn checkpoints_copied(&self) -> Option<Said> {
-        let report = self.report?;
-        report.incarnation?;
-        let (reason, message): (_, Cow<'static, str>) = match &report.copy_trouble {
-            None => (
-                CheckpointsCopiedReason::Copied,
-                "what consumers save gets into the copy outside the disk".into(),
-            ),
-            Some(trouble) => (CheckpointsCopiedReason::NotCopied, trouble.clone().into()),
-        };
-        let is_copied = report.copy_trouble.is_none();
-        Some(Said::new(
+        let report = self.report.filter(|report| report.incarnation.is_some())?;
+        let usual = (
+            CheckpointsCopiedReason::Copied.as_str(),
+            "what consumers save gets into the copy outside the disk",
+        );
+        let reason = CheckpointsCopiedReason::NotCopied.as_str();
+        let trouble = report.copy_trouble.as_deref();
+        Some(reported(
             condition::CHECKPOINTS_COPIED,
-            is_copied,
-            reason.as_str(),
-            message,
+            true,
+            usual,
+            reason,
+            trouble,
         ))
+    }
+
+    /// Whether the issuers outside of the cluster say their keys; nothing if there is none.
+    fn issuers_reached(&self) -> Option<Said> {
+        let issuers = self.report?.issuers.as_ref()?;
+        let usual = (
+            IssuersReachedReason::Reached.as_str(),
+            "every issuer says the keys of its tokens",
+        );
+        let reason = IssuersReachedReason::NotReached.as_str();
+        let trouble = issuers.trouble.as_deref();
+        Some(reported(condition::ISSUERS_REACHED, true, usual, reason, trouble))
     }
 
     /// The message of a Namespace that is programmed.
@@ -230,12 +238,29 @@ pub fn namespace(decision: &Decision, view: &NamespaceView<'_>) -> Vec<Said> {
     let upgrade = view.upgrade.as_ref().filter(|_| decision.accepted()).map(upgrade);
     let data_lost = view.data_lost().filter(|_| decision.accepted());
     let copied = view.checkpoints_copied().filter(|_| decision.accepted());
+    let reached = view.issuers_reached().filter(|_| decision.accepted());
     [accepted, programmed, ready]
         .into_iter()
         .chain(upgrade)
         .chain(data_lost)
         .chain(copied)
+        .chain(reached)
         .collect()
+}
+
+/// A condition that is `usual`, with its reason and message, unless the pod reports `trouble`, for which the reason is
+/// another.
+fn reported(
+    kind: &'static str,
+    usual: bool,
+    (usual_reason, usual_message): (&'static str, &'static str),
+    reason: &'static str,
+    trouble: Option<&str>,
+) -> Said {
+    match trouble {
+        None => Said::new(kind, usual, usual_reason, usual_message),
+        Some(trouble) => Said::new(kind, !usual, reason, trouble.to_owned()),
+    }
 }
 
 fn upgrade(upgrade: &Upgrade) -> Said {
@@ -350,5 +375,22 @@ mod tests {
         assert_eq!((said.is_true, said.reason), (false, "NotCopied"));
         assert_eq!(said.message, "it refuses");
         assert_eq!(view(&behind).programmed().0, ProgrammedReason::Programmed);
+    }
+
+    #[test]
+    fn issuers_are_a_condition_if_there_are_some() {
+        let none = report(json!({"incarnation": 0}));
+        assert_eq!(view(&none).issuers_reached(), None);
+        let good = report(json!({"incarnation": 0, "issuers": {}}));
+        let said = view(&good).issuers_reached().unwrap();
+        assert_eq!(
+            (said.kind, said.is_true, said.reason),
+            ("IssuersReached", true, "Reached")
+        );
+        let away = report(json!({"incarnation": 0, "issuers": {"trouble": "one is away"}}));
+        let said = view(&away).issuers_reached().unwrap();
+        assert_eq!((said.is_true, said.reason), (false, "NotReached"));
+        assert_eq!(said.message, "one is away");
+        assert_eq!(view(&away).programmed().0, ProgrammedReason::Programmed);
     }
 }

@@ -3,7 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use config::{Digest, FORMAT, GROUPS_LISTED, GroupLag, LAGS_LISTED, PodReport, REFUSED_LISTED, SHARD_COUNT};
+use config::{
+    Digest, FORMAT, GROUPS_LISTED, GroupLag, IssuersReport, LAGS_LISTED, PodReport, REFUSED_LISTED,
+    SHARD_COUNT,
+};
 use serde::Serialize;
 
 use crate::{Configuration, Lag, Report, Standing};
@@ -58,6 +61,9 @@ impl Author {
             incarnation: Some(standing.incarnation),
             data_lost: standing.data_lost.clone(),
             copy_trouble: copy_trouble.map(shortened),
+            issuers: standing.issuers.as_ref().map(|issuers| IssuersReport {
+                trouble: issuers.trouble.as_deref().map(shortened),
+            }),
             ..self.nothing()
         };
         let mut room = REPORT_BYTES.saturating_sub(bytes(&told));
@@ -103,6 +109,7 @@ impl Author {
             incarnation: None,
             data_lost: None,
             copy_trouble: None,
+            issuers: None,
             groups: Vec::new(),
             lags: Vec::new(),
         }
@@ -207,7 +214,7 @@ pub(super) fn log(report: &Report, before: Option<&Report>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Kind, Problem, Refused};
+    use crate::{Issuers, Kind, Problem, Refused};
 
     fn author() -> Author {
         Author {
@@ -281,6 +288,28 @@ mod tests {
         assert_eq!(
             (told.copy_trouble.as_deref(), told.problem),
             (Some("it refuses"), None)
+        );
+    }
+
+    #[test]
+    fn of_issuers_is_told_only_if_there_are_some() {
+        let told = |issuers| {
+            let standing = Standing {
+                issuers,
+                ..Standing::default()
+            };
+            author().report(&report(), &standing, None).issuers
+        };
+        assert_eq!(told(None), None);
+        assert_eq!(told(Some(Issuers::default())), Some(IssuersReport::default()));
+        let trouble = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            told(Some(Issuers {
+                trouble: trouble("one is away")
+            })),
+            Some(IssuersReport {
+                trouble: trouble("one is away")
+            })
         );
     }
 

@@ -19,6 +19,7 @@ pub struct NamespaceStatus {
     /// `Ready`: the next publish or receive succeeds. `UpgradeAvailable`: the pods run an older version than the
     /// operator's, and wait for your word. `DataLost`: the log began anew on an empty disk, and its events from before are
     /// gone. `CheckpointsCopied`: what consumers save gets into the copy that survives the disk.
+    /// `IssuersReached`: the issuers outside of the cluster say the keys of their tokens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

@@ -80,6 +80,16 @@ impl Pace {
     }
 }
 
+/// Where an answer stops to be what it should. What stands there is not told: whoever names an issuer could read with it
+/// what only the pod can reach.
+pub(crate) fn place(error: &serde_json::Error) -> String {
+    format!(
+        "line {}, column {} is not as expected",
+        error.line(),
+        error.column()
+    )
+}
+
 /// The kinds of keys (RFC 7518, section 6.1; RFC 8037) that can be public.
 const KINDS: [&str; 3] = ["EC", "OKP", "RSA"];
 
@@ -93,7 +103,7 @@ pub(crate) fn read_keys(json: &[u8]) -> Result<JwkSet, String> {
         keys: Vec<Value>,
     }
     let Keys { keys } =
-        serde_json::from_slice(json).map_err(|error| format!("no JSON Web Key Set: {error}"))?;
+        serde_json::from_slice(json).map_err(|error| format!("no JSON Web Key Set: {}", place(&error)))?;
     let readable = keys
         .into_iter()
         .take(KEYS_MAX)

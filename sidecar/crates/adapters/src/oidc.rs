@@ -16,10 +16,14 @@ use tokio::sync::{Notify, watch};
 use crate::issuer_keys::Pace;
 use client::Client;
 use found::Found;
+pub use found::Trouble;
 use keeper::Keeper;
 
 /// Tasks that only wait end at once when they are told to.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// So many tries in a row fail before an issuer is a [`Trouble`]: a hiccup is none.
+const TRIES: u32 = 3;
 
 /// Follows the keys of outside issuers: `{url}/.well-known/openid-configuration` says where they are.
 ///
@@ -29,27 +33,36 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Discovery;
 
+/// What is found out of the issuers that are wanted.
+#[derive(Debug)]
+pub struct Following {
+    /// With their keys, or as awaited until these are known. One that is not wanted any more is gone from it at once.
+    pub issuers: watch::Receiver<Issuers>,
+    /// Who of them does not say its keys, in the order in which they are wanted; nothing if none is wanted.
+    pub troubles: watch::Receiver<Option<Vec<Trouble>>>,
+}
+
 impl Discovery {
     /// Reads what is kept in `folder` and follows the issuers in `wanted`, whenever that changes the new ones,
     /// in tasks of `scope`. Each is asked every five minutes, and soon after `wants_keys` is notified (a token
     /// has an unknown key).
-    ///
-    /// What is given out holds the issuers that are wanted: with their keys, or as awaited until these are
-    /// known. One that is not wanted any more is gone from it at once.
     pub fn start(
         wanted: watch::Receiver<Vec<config::Issuer>>,
         folder: PathBuf,
         wants_keys: Arc<Notify>,
         scope: &TaskScope,
-    ) -> watch::Receiver<Issuers> {
+    ) -> Following {
         let kept = kept::load(&folder);
         let found = Arc::new(Found::new(kept.clone()));
         found.want(&wanted.borrow());
-        let issuers = found.issuers();
+        let following = Following {
+            issuers: found.issuers(),
+            troubles: found.troubles(),
+        };
         let keeper = Keeper::new(folder, found.clone(), kept);
         scope.spawn("oidc keys", keeper.run(scope.clone()));
         scope.spawn("oidc discovery", run(wanted, found, wants_keys, scope.clone()));
-        issuers
+        following
     }
 }
 
@@ -68,7 +81,7 @@ async fn run(
                 issuer,
                 found: found.clone(),
                 pace: Pace::new(wants_keys.clone()),
-                was_told: false,
+                failures: 0,
             };
             followers.spawn("oidc issuer", follower.run(followers.clone()));
         }
@@ -90,15 +103,19 @@ struct Follower {
     issuer: config::Issuer,
     found: Arc<Found>,
     pace: Pace,
-    /// That it does not answer was said.
-    was_told: bool,
+    /// In a row.
+    failures: u32,
 }
 
 impl Follower {
     async fn run(mut self, scope: TaskScope) {
         let client = match Client::new(&self.issuer) {
             Ok(client) => client,
-            Err(reason) => return self.on_failure(&reason),
+            Err(reason) => {
+                self.on_failure(&reason);
+                // Nothing that is tried again would make it better.
+                return self.found.fail(&self.issuer, &reason);
+            }
         };
         loop {
             tokio::select! {
@@ -118,7 +135,7 @@ impl Follower {
     }
 
     fn on_keys(&mut self, keys: JwkSet) {
-        if std::mem::take(&mut self.was_told) {
+        if std::mem::take(&mut self.failures) > 0 {
             tracing::info!(issuer = self.issuer.url, "the issuer says its keys again");
         }
         self.found.put(&self.issuer, keys);
@@ -126,7 +143,11 @@ impl Follower {
 
     fn on_failure(&mut self, reason: &str) {
         let issuer = &self.issuer.url;
-        if std::mem::replace(&mut self.was_told, true) {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= TRIES {
+            self.found.fail(&self.issuer, reason);
+        }
+        if self.failures > 1 {
             tracing::debug!(issuer, "issuer: {reason}");
         } else if self.found.knows(&self.issuer) {
             tracing::warn!(

@@ -32,7 +32,9 @@ pub use filter::{Filter, Operator, Predicate};
 pub use head::{
     AuthorizationRule, Checkpoint, DeletionPolicy, Head, Issuer, NamespaceIdentity, Right, Settings,
 };
-pub use report::{GROUPS_LISTED, GroupLag, LAGS_LISTED, Lag, PodReport, Problem, REFUSED_LISTED, Refused};
+pub use report::{
+    GROUPS_LISTED, GroupLag, IssuersReport, LAGS_LISTED, Lag, PodReport, Problem, REFUSED_LISTED, Refused,
+};
 pub use secrets::{AccessKeys, Secrets, StoreCredentials};
 pub use shard::{DeadLetterStore, Hub, Shard, Subscription, Topic};
 pub use stores::credentials_of;

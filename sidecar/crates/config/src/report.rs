@@ -55,6 +55,10 @@ pub struct PodReport {
     /// What consumers save does not get into its copy outside the disk, in words for the user; absent if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_trouble: Option<String>,
+    /// How it goes with the issuers of bearer tokens outside of the cluster; absent if none is trusted, and in reports of
+    /// writers from before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuers: Option<IssuersReport>,
     /// How far consumer groups are behind in all their partitions together, in the order of hub and group. Of more than
     /// [`GROUPS_LISTED`], those that are furthest behind. A writer lets ten seconds pass between two reports that differ in
     /// nothing but this and `lags`.
@@ -63,6 +67,15 @@ pub struct PodReport {
     /// The same by partition, as far as it fits: the first [`LAGS_LISTED`] in the order of hub, group and partition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lags: Vec<Lag>,
+}
+
+/// How it goes with the issuers of bearer tokens outside of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuersReport {
+    /// Which of them does not say its keys, why, and what that means, in words for the user; absent if all do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// How far a consumer group is behind in a hub.
@@ -135,6 +148,7 @@ mod tests {
             incarnation: None,
             data_lost: None,
             copy_trouble: None,
+            issuers: None,
             groups: vec![],
             lags: vec![],
         }
@@ -159,6 +173,9 @@ mod tests {
             incarnation: Some(1),
             data_lost: Some("the disk was empty".into()),
             copy_trouble: Some("it refuses".into()),
+            issuers: Some(IssuersReport {
+                trouble: Some("one is away".into()),
+            }),
             groups: vec![GroupLag {
                 hub_uid: "h".into(),
                 group: "$Default".into(),
@@ -173,7 +190,7 @@ mod tests {
             }],
             ..report()
         };
-        let added = r#","incarnation":1,"dataLost":"the disk was empty","copyTrouble":"it refuses","groups":[{"hubUid":"h","group":"$Default","lag":5}],"lags":[{"hubUid":"h","group":"$Default","partition":3,"sequenceNumber":41,"lag":2}]"#;
+        let added = r#","incarnation":1,"dataLost":"the disk was empty","copyTrouble":"it refuses","issuers":{"trouble":"one is away"},"groups":[{"hubUid":"h","group":"$Default","lag":5}],"lags":[{"hubUid":"h","group":"$Default","partition":3,"sequenceNumber":41,"lag":2}]"#;
         assert_eq!(serde_json::to_string(&report).unwrap(), json(added));
         assert_eq!(serde_json::from_str::<PodReport>(&json(added)).unwrap(), report);
     }

@@ -161,6 +161,7 @@ fn report(revision: u64) -> PodReport {
         incarnation: None,
         data_lost: None,
         copy_trouble: None,
+        issuers: None,
         groups: Vec::new(),
         lags: Vec::new(),
     }

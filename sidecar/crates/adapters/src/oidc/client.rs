@@ -7,7 +7,7 @@ use auth::JwkSet;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, StatusCode};
 
-use crate::issuer_keys::{Metadata, read_keys};
+use crate::issuer_keys::{Metadata, place, read_keys};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the first byte that is sent to the last that is read.
@@ -42,8 +42,8 @@ impl Client {
     pub(super) async fn keys(&self, url: &str) -> Result<JwkSet, String> {
         let address = format!("{}/.well-known/openid-configuration", url.trim_end_matches('/'));
         let metadata = self.get(&address).await?;
-        let metadata: Metadata =
-            serde_json::from_slice(&metadata).map_err(|error| format!("{address}: {error}"))?;
+        let metadata: Metadata = serde_json::from_slice(&metadata)
+            .map_err(|error| format!("{address} is no description of an issuer: {}", place(&error)))?;
         // OpenID Connect Discovery 1.0, section 4.3.
         if metadata.issuer != url {
             return Err(format!(

@@ -14,12 +14,26 @@ const GROUPS_CLAIM: &str = "groups";
 pub(super) struct Found {
     state: Mutex<State>,
     issuers: watch::Sender<Issuers>,
+    troubles: watch::Sender<Option<Vec<Trouble>>>,
 }
 
 #[derive(Debug)]
 struct State {
     wanted: Vec<config::Issuer>,
     known: Vec<Known>,
+    /// Who does not say its keys, and why.
+    failing: Vec<(config::Issuer, String)>,
+}
+
+/// An issuer that has not said its keys for some tries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Who.
+    pub url: String,
+    /// Why, as far as it can be told from here.
+    pub reason: String,
+    /// Whether there are keys of it from before, which still count.
+    pub has_keys: bool,
 }
 
 /// Keys, and whom they were had from.
@@ -39,9 +53,16 @@ impl Found {
             state: Mutex::new(State {
                 wanted: Vec::new(),
                 known,
+                failing: Vec::new(),
             }),
             issuers: watch::Sender::default(),
+            troubles: watch::Sender::default(),
         }
+    }
+
+    /// In the order in which the issuers are wanted; nothing if none is.
+    pub(super) fn troubles(&self) -> watch::Receiver<Option<Vec<Trouble>>> {
+        self.troubles.subscribe()
     }
 
     pub(super) fn issuers(&self) -> watch::Receiver<Issuers> {
@@ -64,6 +85,7 @@ impl Found {
         state
             .known
             .retain(|known| wanted.iter().any(|wanted| known.are_of(wanted)));
+        state.failing.retain(|(issuer, _)| wanted.contains(issuer));
         state.wanted = wanted.to_vec();
         self.give_out(&state);
     }
@@ -79,17 +101,33 @@ impl Found {
                 keys,
             }),
         }
+        state.failing.retain(|(failing, _)| failing != issuer);
+        self.give_out(&state);
+    }
+
+    /// An issuer does not say its keys.
+    pub(super) fn fail(&self, issuer: &config::Issuer, reason: &str) {
+        let mut state = self.state.lock();
+        state.failing.retain(|(failing, _)| failing != issuer);
+        if state.wanted.contains(issuer) {
+            state.failing.push((issuer.clone(), reason.to_owned()));
+        }
         self.give_out(&state);
     }
 
     fn give_out(&self, state: &State) {
-        let issuers = state.issuers();
-        self.issuers.send_if_modified(|present| {
-            let is_new = *present != issuers;
-            *present = issuers;
-            is_new
-        });
+        replace(&self.issuers, state.issuers());
+        replace(&self.troubles, state.troubles());
     }
+}
+
+/// Wakes nobody if it is the same.
+fn replace<T: PartialEq>(sender: &watch::Sender<T>, value: T) {
+    sender.send_if_modified(|present| {
+        let is_new = *present != value;
+        *present = value;
+        is_new
+    });
 }
 
 impl State {
@@ -103,6 +141,18 @@ impl State {
             }
         }
         issuers
+    }
+
+    fn troubles(&self) -> Option<Vec<Trouble>> {
+        let trouble = |wanted: &config::Issuer| {
+            let (_, reason) = self.failing.iter().find(|(failing, _)| failing == wanted)?;
+            Some(Trouble {
+                url: wanted.url.clone(),
+                reason: reason.clone(),
+                has_keys: self.known.iter().any(|known| known.are_of(wanted)),
+            })
+        };
+        (!self.wanted.is_empty()).then(|| self.wanted.iter().filter_map(trouble).collect())
     }
 }
 

@@ -143,6 +143,15 @@ fn start(
     wants_keys: &Arc<Notify>,
     scope: &TaskScope,
 ) -> watch::Receiver<Issuers> {
+    follow(wanted, folder, wants_keys, scope).issuers
+}
+
+fn follow(
+    wanted: watch::Receiver<Vec<config::Issuer>>,
+    folder: &TempDir,
+    wants_keys: &Arc<Notify>,
+    scope: &TaskScope,
+) -> Following {
     Discovery::start(wanted, folder.path().to_owned(), wants_keys.clone(), scope)
 }
 
@@ -237,6 +246,32 @@ async fn keys_stay_known_while_the_issuer_does_not_answer() {
     timeout(TIMEOUT, asks_again).await.unwrap();
     sleep(Duration::from_millis(100)).await;
     assert_eq!(ids(&issuers.borrow()), ["a"]);
+}
+
+#[tokio::test]
+async fn who_does_not_say_its_keys_is_told_after_some_tries_and_until_it_does() {
+    let (good, bad) = (Server::start().await, Server::start().await);
+    good.publish(&["a"]);
+    bad.go_away();
+    let folder = tempfile::tempdir().unwrap();
+    let (change, wanted) = watch::channel(Vec::new());
+    let Following { mut troubles, .. } = follow(wanted, &folder, &Arc::default(), &good.scope);
+    assert_eq!(*troubles.borrow_and_update(), None, "none is wanted");
+    change.send_replace(vec![good.issuer(), bad.issuer()]);
+    let is_told = |told: &Option<Vec<Trouble>>| told.as_ref().is_some_and(|told| !told.is_empty());
+    let told = timeout(TIMEOUT, troubles.wait_for(is_told))
+        .await
+        .expect("it is told");
+    let told = told.unwrap().clone().unwrap();
+    let [trouble] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    assert_eq!((&trouble.url, trouble.has_keys), (&bad.url(), false));
+    assert!(trouble.reason.contains("503"), "{trouble:?}");
+    assert!(bad.count(METADATA) >= 3, "it was a hiccup until then");
+    bad.publish(&["b"]);
+    let is_over = troubles.wait_for(|told| *told == Some(Vec::new()));
+    timeout(TIMEOUT, is_over).await.expect("it is over").unwrap();
 }
 
 /// A folder with the keys of this issuer, and nobody who follows it any more.
