@@ -57,6 +57,12 @@ pub enum LocationError {
         /// Whose option it should be.
         store: &'static str,
     },
+    /// A role of AWS that nobody can take on: the store's client would pass it over and be somebody else.
+    #[error(
+        "`aws_role_arn` has no effect without `aws_web_identity_token_file`, which EKS gives to a pod whose ServiceAccount \
+         has a role (IRSA): give the ServiceAccount that role instead, or use access keys"
+    )]
+    RoleWithoutToken,
     /// The options do not fit together, or one is missing.
     #[error("{0}")]
     Store(#[from] object_store::Error),
@@ -89,7 +95,12 @@ pub(super) fn open(
                 .with_url(url)
                 .with_retry(retry)
                 .with_client_options(client()?);
-            let options = known::<AmazonS3ConfigKey>(options, "S3")?.into_iter();
+            let options = known::<AmazonS3ConfigKey>(options, "S3")?;
+            let has = |wanted: AmazonS3ConfigKey| options.iter().any(|(key, _)| *key == wanted);
+            if has(AmazonS3ConfigKey::RoleArn) && !has(AmazonS3ConfigKey::WebIdentityTokenFile) {
+                return Err(LocationError::RoleWithoutToken);
+            }
+            let options = options.into_iter();
             let builder = options.fold(builder, |builder, (key, value)| builder.with_config(key, value));
             Arc::new(builder.build()?)
         }

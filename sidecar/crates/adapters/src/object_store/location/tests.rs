@@ -68,6 +68,17 @@ fn an_option_that_the_store_does_not_know_is_refused_by_its_name() {
 }
 
 #[test]
+fn a_role_that_nobody_can_take_on_is_refused() {
+    let role = ("aws_role_arn", "arn:aws:iam::1:role/weft");
+    for others in [S3, &[]] {
+        let refusal = open("s3://bucket/x", &options(&[others, &[role]].concat())).unwrap_err();
+        assert!(matches!(refusal, LocationError::RoleWithoutToken), "{refusal}");
+    }
+    let token = ("aws_web_identity_token_file", "/var/run/token");
+    open("s3://bucket/x", &options(&[role, token])).unwrap();
+}
+
+#[test]
 fn certificates_of_the_user_are_read_or_refused() {
     let made = rcgen::generate_simple_self_signed(["minio".to_owned()]).unwrap();
     let mut good = options(S3);
