@@ -7,7 +7,7 @@
 mod queue;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
@@ -110,13 +110,21 @@ impl Outbox {
             Content::Status(_) => Order::First,
             Content::Secret(..) => Order::Later,
         };
-        let (id, fingerprint): (Box<str>, _) = (format!("{order:?}{}", job.uid).into(), job.fingerprint);
+        let (id, fingerprint) = (id(order, &job.uid), job.fingerprint);
         let mut queue = self.0.queue.lock();
         let is_new = queue.newest(&id) != Some(fingerprint);
         if queue.put(order, id, fingerprint, job) {
             self.0.news.notify_one();
         }
         is_new
+    }
+
+    /// Takes back the status of the object with this uid that was not sent yet. If one is under way already, what the object
+    /// says then is to be looked at at the moment that is returned.
+    pub fn withdraw_status(&self, uid: &str, now: Instant) -> Option<Instant> {
+        let mut queue = self.0.queue.lock();
+        let is_under_way = !queue.is_empty() && queue.withdraw(&id(Order::First, uid));
+        is_under_way.then(|| now + PAUSE)
     }
 
     /// Carries out what is left here, until `scope` is cancelled.
@@ -270,4 +278,9 @@ impl Outbox {
         store.put(job.key.clone(), Resource::keep(answer));
         Ok(())
     }
+}
+
+/// Tells the jobs of one object and sort from all others.
+fn id(order: Order, uid: &str) -> Box<str> {
+    format!("{order:?}{uid}").into()
 }

@@ -156,7 +156,7 @@ impl Reconciler {
         };
         self.look_after_volumes(&seen, plane, now, &mut again).await?;
         let began = self.clock.monotonic();
-        self.say(&seen, plane, &planned, now, &mut again);
+        self.say(name, &seen, plane, &planned, now, &mut again);
         self.hand_out_secrets(&seen, plane, &planned);
         let took = self.clock.monotonic().saturating_duration_since(began);
         self.metrics.status_seconds.observe(took.as_secs_f64());

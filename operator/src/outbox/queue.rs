@@ -59,6 +59,12 @@ impl<J> OutQueue<J> {
         waiting.or_else(|| self.under_way.get(id).map(|(_, fingerprint)| *fingerprint))
     }
 
+    /// Takes back the job of this id that waits. Whether one is under way, which is too late to be taken back.
+    pub(super) fn withdraw(&mut self, id: &str) -> bool {
+        self.waiting.remove(id);
+        self.under_way.contains_key(id)
+    }
+
     /// The next job. It is under way until [`OutQueue::done`].
     pub(super) fn take(&mut self) -> Option<(Box<str>, J)> {
         loop {
@@ -165,6 +171,21 @@ mod tests {
         assert_eq!(queue.newest("a"), Some(1), "the second is not sent");
         queue.done("a", None);
         assert_eq!(queue.newest("a"), None);
+    }
+
+    #[test]
+    fn what_waits_can_be_taken_back_and_what_is_under_way_cannot() {
+        let mut queue = OutQueue::default();
+        queue.put(Order::First, "a".into(), 1, "first");
+        assert!(!queue.withdraw("a"));
+        assert_eq!(queue.take(), None);
+        queue.put(Order::First, "a".into(), 2, "second");
+        assert_eq!(queue.take(), Some(("a".into(), "second")), "it can be put again");
+        queue.put(Order::First, "a".into(), 3, "third");
+        assert!(queue.withdraw("a"));
+        queue.done("a", None);
+        assert_eq!(queue.take(), None);
+        assert!(queue.is_empty());
     }
 
     #[test]

@@ -37,16 +37,19 @@ struct Saying<'a> {
 }
 
 impl Reconciler {
-    /// Leaves every status that differs in the outbox.
+    /// Leaves every status that differs in the outbox. `name` is that of the Kubernetes namespace.
     pub(super) fn say(
         &self,
+        name: &str,
         seen: &Snapshot,
         plane: &mut Plane,
         planned: &Plan,
         now: Now,
         again: &mut Again,
     ) {
-        let statuses = seen.statuses();
+        // Writing objects took its time, and statuses were written meanwhile.
+        let newest = Snapshot::take(&self.caches, name);
+        let statuses = newest.statuses();
         let with_store = letters::with_store(seen);
         let known = self.known(seen, &plane.affairs, planned);
         let views: HashMap<&str, View<'_>> =
@@ -141,7 +144,10 @@ impl Reconciler {
     ) -> Option<Instant> {
         let object = &decision.object;
         let Saying { said, endpoint, lags } = *saying;
-        let wanted = status::wanted(said, endpoint, lags, object.generation, before, now.wall)?;
+        let Some(wanted) = status::wanted(said, endpoint, lags, object.generation, before, now.wall) else {
+            // What was decided before may wait to be written, and is not true any more.
+            return self.outbox.withdraw_status(&object.uid, now.monotonic);
+        };
         let wait = pace.wait(&object.uid, now.monotonic);
         if let Some(until) = wait.filter(|_| wanted.is_about_lags) {
             return Some(until);
