@@ -60,7 +60,7 @@ pub enum LocationError {
     /// A role of AWS that nobody can take on: the store's client would pass it over and be somebody else.
     #[error(
         "`aws_role_arn` has no effect without `aws_web_identity_token_file`, which EKS gives to a pod whose ServiceAccount \
-         has a role (IRSA): give the ServiceAccount that role instead, or use access keys"
+         has a role (IRSA): give the ServiceAccount that role, use access keys, or remove `aws_role_arn`"
     )]
     RoleWithoutToken,
     /// The options do not fit together, or one is missing.
@@ -96,8 +96,7 @@ pub(super) fn open(
                 .with_retry(retry)
                 .with_client_options(client()?);
             let options = known::<AmazonS3ConfigKey>(options, "S3")?;
-            let has = |wanted: AmazonS3ConfigKey| options.iter().any(|(key, _)| *key == wanted);
-            if has(AmazonS3ConfigKey::RoleArn) && !has(AmazonS3ConfigKey::WebIdentityTokenFile) {
+            if names_a_role_in_vain(&options) {
                 return Err(LocationError::RoleWithoutToken);
             }
             let options = options.into_iter();
@@ -125,6 +124,14 @@ pub(super) fn open(
         _ => return Err(LocationError::Scheme(url.to_string())),
     };
     Ok((store, path))
+}
+
+/// Whether there is a role, no token to take it on with, and nothing that the client prefers to both.
+fn names_a_role_in_vain(options: &[(AmazonS3ConfigKey, String)]) -> bool {
+    use AmazonS3ConfigKey::{AccessKeyId, RoleArn, SecretAccessKey, WebIdentityTokenFile};
+    let has = |wanted: &AmazonS3ConfigKey| options.iter().any(|(key, _)| key == wanted);
+    let proofs = [AccessKeyId, SecretAccessKey, WebIdentityTokenFile];
+    has(&RoleArn) && !proofs.iter().any(has)
 }
 
 /// The machine's own file system, and the path of `folder` in it.

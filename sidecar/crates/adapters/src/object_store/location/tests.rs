@@ -70,12 +70,12 @@ fn an_option_that_the_store_does_not_know_is_refused_by_its_name() {
 #[test]
 fn a_role_that_nobody_can_take_on_is_refused() {
     let role = ("aws_role_arn", "arn:aws:iam::1:role/weft");
-    for others in [S3, &[]] {
-        let refusal = open("s3://bucket/x", &options(&[others, &[role]].concat())).unwrap_err();
-        assert!(matches!(refusal, LocationError::RoleWithoutToken), "{refusal}");
-    }
+    let refusal = open("s3://bucket/x", &options(&[role])).unwrap_err();
+    assert!(matches!(refusal, LocationError::RoleWithoutToken), "{refusal}");
     let token = ("aws_web_identity_token_file", "/var/run/token");
     open("s3://bucket/x", &options(&[role, token])).unwrap();
+    // Who it is by these is beyond doubt.
+    open("s3://bucket/x", &options(&[S3, &[role]].concat())).unwrap();
 }
 
 #[test]
