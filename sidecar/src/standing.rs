@@ -25,7 +25,7 @@ pub struct Standing {
     pub fenced: Option<String>,
     /// What consumers save does not get into the copy, and is only on the disk meanwhile. In words for the user.
     pub copy_trouble: Option<String>,
-    /// Of the issuers outside of the cluster; nothing if none is trusted.
+    /// Of the issuers outside of the cluster; nothing if none is trusted, or as long as it is not known of all of them.
     pub issuers: Option<Issuers>,
     /// How far each consumer group was behind in each partition, in the order of hub, group and partition.
     pub lags: Vec<Lag>,
@@ -64,8 +64,9 @@ pub(crate) async fn watch_issuers(
     standing: watch::Sender<Standing>,
 ) {
     loop {
-        let issuers = troubles.borrow_and_update().as_deref().map(|troubles| Issuers {
-            trouble: (!troubles.is_empty()).then(|| troubles.iter().map(told).collect::<Vec<_>>().join(" ")),
+        let told = troubles.borrow_and_update().clone();
+        let issuers = told.map(|troubles| Issuers {
+            trouble: (!troubles.is_empty()).then(|| in_words(&troubles)),
         });
         standing.send_if_modified(|standing| {
             let differs = standing.issuers != issuers;
@@ -79,17 +80,30 @@ pub(crate) async fn watch_issuers(
     }
 }
 
-fn told(trouble: &Trouble) -> String {
-    let Trouble {
-        url,
-        reason,
-        has_keys,
-    } = trouble;
-    let meanwhile = match has_keys {
-        true => "the keys that it said last count on",
-        false => "its tokens are refused as for later (503)",
+/// All their names come first: somebody may cut the text short.
+fn in_words(troubles: &[Trouble]) -> String {
+    let names: Vec<_> = troubles.iter().map(|trouble| trouble.url.as_str()).collect();
+    let details: Vec<_> = troubles.iter().map(detail).collect();
+    match names.as_slice() {
+        [name] => format!("{name} does not say the keys of its tokens. {}", details.concat()),
+        names => format!(
+            "{} do not say the keys of their tokens. {}",
+            names.join(" and "),
+            details.join(" ")
+        ),
+    }
+}
+
+fn detail(trouble: &Trouble) -> String {
+    let tokens = match trouble.has_keys {
+        true => "the keys that it said last still count",
+        false => "its tokens are refused as temporary (503)",
     };
-    format!("{url} does not say its keys: {reason}. It is asked again until it does; meanwhile {meanwhile}.")
+    let next = match trouble.is_asked_again {
+        true => "it is asked again until it answers",
+        false => "it is not asked before that is corrected",
+    };
+    format!("{}; {next}, and meanwhile {tokens}.", trouble.reason)
 }
 
 /// Tells what becomes of the copy in `place`.

@@ -170,7 +170,7 @@ words! {
     pub enum IssuersReachedReason {
         /// Every issuer outside of the cluster says its keys. `IssuersReached` is `True`.
         Reached,
-        /// One did not in three tries, and is asked again. The message says which, and what that means for its tokens.
+        /// One has not for half a minute, or cannot be asked. The message says which, why, and what that means for its tokens.
         NotReached,
     }
 }

@@ -340,7 +340,6 @@ fn an_issuer_outside_of_the_cluster_is_believed_while_it_publishes_the_key() {
     // It says no key yet.
     reached("False");
     issuer.publish(&[&first]);
-    reached("True");
     let group = "{kind: Group, name: 'corp:payments', apiGroup: rbac.authorization.k8s.io}";
     bind(&space, BLOBS, group);
     let blobs = space.blobs(NAMESPACE).expect("a door");
@@ -360,6 +359,7 @@ fn an_issuer_outside_of_the_cluster_is_believed_while_it_publishes_the_key() {
         Ok(())
     };
     until("a token of the issuer to be accepted", SOON, || accepted(&first)).expect("it is");
+    reached("True");
     let (status, text) = show(&first, &["sales"]).expect("an answer");
     assert_eq!(status, 403, "{text}");
     assert!(text.contains("`corp:alice` may not `receive`"), "{text}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use auth::{Jwk, JwkSet};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::error::Category;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -80,14 +81,14 @@ impl Pace {
     }
 }
 
-/// Where an answer stops to be what it should. What stands there is not told: whoever names an issuer could read with it
-/// what only the pod can reach.
+/// Where an answer stops to be what it should, and how. What stands there is not told: whoever names an issuer could read
+/// with it what only the pod can reach.
 pub(crate) fn place(error: &serde_json::Error) -> String {
-    format!(
-        "line {}, column {} is not as expected",
-        error.line(),
-        error.column()
-    )
+    let what = match error.classify() {
+        Category::Data => "a field is missing or of another type",
+        Category::Syntax | Category::Eof | Category::Io => "it is no JSON",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
 }
 
 /// The kinds of keys (RFC 7518, section 6.1; RFC 8037) that can be public.

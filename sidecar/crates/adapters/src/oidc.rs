@@ -12,6 +12,7 @@ use std::time::Duration;
 use auth::{Issuers, JwkSet};
 use runtime::TaskScope;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::issuer_keys::Pace;
 use client::Client;
@@ -22,8 +23,8 @@ use keeper::Keeper;
 /// Tasks that only wait end at once when they are told to.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// So many tries in a row fail before an issuer is a [`Trouble`]: a hiccup is none.
-const TRIES: u32 = 3;
+/// An issuer that does not say its keys is a [`Trouble`] from the first try on that fails so long after the first one.
+const HICCUP: Duration = Duration::from_secs(30);
 
 /// Follows the keys of outside issuers: `{url}/.well-known/openid-configuration` says where they are.
 ///
@@ -38,7 +39,8 @@ pub struct Discovery;
 pub struct Following {
     /// With their keys, or as awaited until these are known. One that is not wanted any more is gone from it at once.
     pub issuers: watch::Receiver<Issuers>,
-    /// Who of them does not say its keys, in the order in which they are wanted; nothing if none is wanted.
+    /// Who of them does not say its keys, in the order in which they are wanted; nothing if none is wanted, or as long as it
+    /// is not known of all of them.
     pub troubles: watch::Receiver<Option<Vec<Trouble>>>,
 }
 
@@ -52,8 +54,18 @@ impl Discovery {
         wants_keys: Arc<Notify>,
         scope: &TaskScope,
     ) -> Following {
+        Self::start_with(HICCUP, wanted, folder, wants_keys, scope)
+    }
+
+    fn start_with(
+        hiccup: Duration,
+        wanted: watch::Receiver<Vec<config::Issuer>>,
+        folder: PathBuf,
+        wants_keys: Arc<Notify>,
+        scope: &TaskScope,
+    ) -> Following {
         let kept = kept::load(&folder);
-        let found = Arc::new(Found::new(kept.clone()));
+        let found = Arc::new(Found::new(kept.clone(), hiccup));
         found.want(&wanted.borrow());
         let following = Following {
             issuers: found.issuers(),
@@ -81,7 +93,7 @@ async fn run(
                 issuer,
                 found: found.clone(),
                 pace: Pace::new(wants_keys.clone()),
-                failures: 0,
+                failing_since: None,
             };
             followers.spawn("oidc issuer", follower.run(followers.clone()));
         }
@@ -103,8 +115,7 @@ struct Follower {
     issuer: config::Issuer,
     found: Arc<Found>,
     pace: Pace,
-    /// In a row.
-    failures: u32,
+    failing_since: Option<Instant>,
 }
 
 impl Follower {
@@ -113,8 +124,7 @@ impl Follower {
             Ok(client) => client,
             Err(reason) => {
                 self.on_failure(&reason);
-                // Nothing that is tried again would make it better.
-                return self.found.fail(&self.issuer, &reason);
+                return self.found.fail(&self.issuer, &reason, false);
             }
         };
         loop {
@@ -135,7 +145,7 @@ impl Follower {
     }
 
     fn on_keys(&mut self, keys: JwkSet) {
-        if std::mem::take(&mut self.failures) > 0 {
+        if self.failing_since.take().is_some() {
             tracing::info!(issuer = self.issuer.url, "the issuer says its keys again");
         }
         self.found.put(&self.issuer, keys);
@@ -143,13 +153,15 @@ impl Follower {
 
     fn on_failure(&mut self, reason: &str) {
         let issuer = &self.issuer.url;
-        self.failures = self.failures.saturating_add(1);
-        if self.failures >= TRIES {
-            self.found.fail(&self.issuer, reason);
-        }
-        if self.failures > 1 {
+        if let Some(since) = self.failing_since {
             tracing::debug!(issuer, "issuer: {reason}");
-        } else if self.found.knows(&self.issuer) {
+            if since.elapsed() >= self.found.hiccup() {
+                self.found.fail(&self.issuer, reason, true);
+            }
+            return;
+        }
+        self.failing_since = Some(Instant::now());
+        if self.found.knows(&self.issuer) {
             tracing::warn!(
                 issuer,
                 "the issuer does not say its keys; those that were known last stay: {reason}"

@@ -194,7 +194,9 @@ fn lacks(username: &str, verb: Verb, Asked { objects, unknown }: &Asked) -> Stri
     let one_of: Vec<_> = objects.iter().map(Object::to_string).collect();
     let may_not = format!("`{username}` may not `{verb}` on {}", one_of.join(" or "));
     match unknown {
-        Some(unknown) => format!("there is no {unknown} here, and {may_not}: check the name"),
+        Some(unknown) => {
+            format!("there is no {unknown} here, and {may_not}: check the name, or whether it is Ready")
+        }
         None => format!(
             "{may_not}: bind a role that has the verb, such as {}",
             role(verb, objects)
@@ -276,7 +278,8 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "there is no hub `telemetri` here, and `ann` may not `send` on eventnamespaces.weft.dev/shop: check the name"
+            "there is no hub `telemetri` here, and `ann` may not `send` on eventnamespaces.weft.dev/shop: check the name, \
+             or whether it is Ready"
         );
     }
 

@@ -55,8 +55,8 @@ pub struct PodReport {
     /// What consumers save does not get into its copy outside the disk, in words for the user; absent if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_trouble: Option<String>,
-    /// How it goes with the issuers of bearer tokens outside of the cluster; absent if none is trusted, and in reports of
-    /// writers from before it was told.
+    /// How it goes with the issuers of bearer tokens outside of the cluster; absent if none is trusted, as long as it
+    /// is not known of all of them, and in reports of writers from before it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuers: Option<IssuersReport>,
     /// How far consumer groups are behind in all their partitions together, in the order of hub and group. Of more than

@@ -20,7 +20,8 @@ use crate::{
     request::Request,
 };
 
-/// How long a stream waits for an event before it begins anew where it was.
+/// How long a stream waits for an event before it begins anew where it was (if that was at the end, events in between are
+/// lost to it).
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn receive(request: &Request) -> Result<Outcome, Failure> {

@@ -48,26 +48,27 @@ impl Client {
         if metadata.issuer != url {
             return Err(format!(
                 "{address} is about the issuer {:?}, not {url:?}: they have to be equal character by character",
-                metadata.issuer
+                auth::shown(&metadata.issuer)
             ));
         }
         let keys = self.get(&metadata.jwks_uri).await?;
-        read_keys(&keys).map_err(|reason| format!("{}: {reason}", metadata.jwks_uri))
+        read_keys(&keys).map_err(|reason| format!("{}: {reason}", auth::shown(&metadata.jwks_uri)))
     }
 
     async fn get(&self, address: &str) -> Result<Vec<u8>, String> {
-        let failed = |error: reqwest::Error| format!("{address}: {}", why(&error.without_url()));
+        let shown = auth::shown(address);
+        let failed = |error: reqwest::Error| format!("{shown}: {}", why(&error.without_url()));
         let mut response = self.0.get(address).send().await.map_err(failed)?;
         if response.status() != StatusCode::OK {
             return Err(match response.status().is_redirection() {
-                true => format!("{address} redirects elsewhere, which is not followed"),
-                false => format!("{address} answers {}", response.status()),
+                true => format!("{shown} redirects elsewhere, which is not followed"),
+                false => format!("{shown} answers {}", response.status()),
             });
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(format!("{address} answers more than {ANSWER_BYTES_MAX} bytes"));
+                return Err(format!("{shown} answers more than {ANSWER_BYTES_MAX} bytes"));
             }
             body.extend_from_slice(&chunk);
         }

@@ -1,5 +1,7 @@
 //! The issuers that are wanted, and what is known of their keys.
 
+use std::time::Duration;
+
 use auth::{Issuer, Issuers, JwkSet, Mapping};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -15,17 +17,25 @@ pub(super) struct Found {
     state: Mutex<State>,
     issuers: watch::Sender<Issuers>,
     troubles: watch::Sender<Option<Vec<Trouble>>>,
+    hiccup: Duration,
 }
 
 #[derive(Debug)]
 struct State {
     wanted: Vec<config::Issuer>,
     known: Vec<Known>,
-    /// Who does not say its keys, and why.
-    failing: Vec<(config::Issuer, String)>,
+    failing: Vec<Failing>,
 }
 
-/// An issuer that has not said its keys for some tries.
+/// An issuer that does not say its keys.
+#[derive(Debug)]
+struct Failing {
+    issuer: config::Issuer,
+    reason: String,
+    is_asked_again: bool,
+}
+
+/// An issuer that has not said its keys for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// Who.
@@ -34,6 +44,8 @@ pub struct Trouble {
     pub reason: String,
     /// Whether there are keys of it from before, which still count.
     pub has_keys: bool,
+    /// Whether it may get better by itself.
+    pub is_asked_again: bool,
 }
 
 /// Keys, and whom they were had from.
@@ -48,7 +60,7 @@ pub(super) struct Known {
 
 impl Found {
     /// Nobody is wanted yet; these keys were known once.
-    pub(super) fn new(known: Vec<Known>) -> Self {
+    pub(super) fn new(known: Vec<Known>, hiccup: Duration) -> Self {
         Self {
             state: Mutex::new(State {
                 wanted: Vec::new(),
@@ -57,10 +69,16 @@ impl Found {
             }),
             issuers: watch::Sender::default(),
             troubles: watch::Sender::default(),
+            hiccup,
         }
     }
 
-    /// In the order in which the issuers are wanted; nothing if none is.
+    /// How long an issuer fails before it is a trouble.
+    pub(super) fn hiccup(&self) -> Duration {
+        self.hiccup
+    }
+
+    /// In the order in which the issuers are wanted; nothing if none is, or as long as it is not known of all of them.
     pub(super) fn troubles(&self) -> watch::Receiver<Option<Vec<Trouble>>> {
         self.troubles.subscribe()
     }
@@ -85,7 +103,11 @@ impl Found {
         state
             .known
             .retain(|known| wanted.iter().any(|wanted| known.are_of(wanted)));
-        state.failing.retain(|(issuer, _)| wanted.contains(issuer));
+        state.failing.retain(|failing| {
+            wanted
+                .iter()
+                .any(|wanted| are_asked_alike(&failing.issuer, wanted))
+        });
         state.wanted = wanted.to_vec();
         self.give_out(&state);
     }
@@ -101,17 +123,19 @@ impl Found {
                 keys,
             }),
         }
-        state.failing.retain(|(failing, _)| failing != issuer);
+        state.forgive(issuer);
         self.give_out(&state);
     }
 
-    /// An issuer does not say its keys.
-    pub(super) fn fail(&self, issuer: &config::Issuer, reason: &str) {
+    /// An issuer has not said its keys for a while.
+    pub(super) fn fail(&self, issuer: &config::Issuer, reason: &str, is_asked_again: bool) {
         let mut state = self.state.lock();
-        state.failing.retain(|(failing, _)| failing != issuer);
-        if state.wanted.contains(issuer) {
-            state.failing.push((issuer.clone(), reason.to_owned()));
-        }
+        state.forgive(issuer);
+        state.failing.push(Failing {
+            issuer: issuer.clone(),
+            reason: reason.to_owned(),
+            is_asked_again,
+        });
         self.give_out(&state);
     }
 
@@ -143,17 +167,32 @@ impl State {
         issuers
     }
 
+    fn forgive(&mut self, issuer: &config::Issuer) {
+        self.failing
+            .retain(|failing| !are_asked_alike(&failing.issuer, issuer));
+    }
+
     fn troubles(&self) -> Option<Vec<Trouble>> {
+        let has_keys = |wanted: &config::Issuer| self.known.iter().any(|known| known.are_of(wanted));
         let trouble = |wanted: &config::Issuer| {
-            let (_, reason) = self.failing.iter().find(|(failing, _)| failing == wanted)?;
+            let mut failing = self.failing.iter();
+            let failing = failing.find(|failing| are_asked_alike(&failing.issuer, wanted))?;
             Some(Trouble {
                 url: wanted.url.clone(),
-                reason: reason.clone(),
-                has_keys: self.known.iter().any(|known| known.are_of(wanted)),
+                reason: failing.reason.clone(),
+                has_keys: has_keys(wanted),
+                is_asked_again: failing.is_asked_again,
             })
         };
-        (!self.wanted.is_empty()).then(|| self.wanted.iter().filter_map(trouble).collect())
+        let troubles: Vec<_> = self.wanted.iter().filter_map(trouble).collect();
+        let is_known = !troubles.is_empty() || self.wanted.iter().all(has_keys);
+        (!self.wanted.is_empty() && is_known).then_some(troubles)
     }
+}
+
+/// Whatever else differs, what is asked is the same, and so is the answer.
+fn are_asked_alike(one: &config::Issuer, other: &config::Issuer) -> bool {
+    (&one.url, &one.certificate_authority_pem) == (&other.url, &other.certificate_authority_pem)
 }
 
 impl Known {

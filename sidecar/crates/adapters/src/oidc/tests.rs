@@ -24,6 +24,8 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// Long enough for some tries.
+const SHORT_HICCUP: Duration = Duration::from_secs(2);
 
 /// What is answered at a path: status, `location`, body.
 type Answers = Arc<Mutex<Vec<(String, u16, Option<String>, Bytes)>>>;
@@ -152,7 +154,8 @@ fn follow(
     wants_keys: &Arc<Notify>,
     scope: &TaskScope,
 ) -> Following {
-    Discovery::start(wanted, folder.path().to_owned(), wants_keys.clone(), scope)
+    let folder = folder.path().to_owned();
+    Discovery::start_with(SHORT_HICCUP, wanted, folder, wants_keys.clone(), scope)
 }
 
 async fn refusal(issuer: &config::Issuer) -> String {
@@ -249,29 +252,89 @@ async fn keys_stay_known_while_the_issuer_does_not_answer() {
 }
 
 #[tokio::test]
-async fn who_does_not_say_its_keys_is_told_after_some_tries_and_until_it_does() {
+async fn who_does_not_say_its_keys_is_told_when_it_is_no_hiccup_and_until_it_does() {
     let (good, bad) = (Server::start().await, Server::start().await);
     good.publish(&["a"]);
     bad.go_away();
     let folder = tempfile::tempdir().unwrap();
     let (change, wanted) = watch::channel(Vec::new());
-    let Following { mut troubles, .. } = follow(wanted, &folder, &Arc::default(), &good.scope);
+    let wants_keys = Arc::new(Notify::new());
+    let Following { mut troubles, .. } = follow(wanted, &folder, &wants_keys, &good.scope);
     assert_eq!(*troubles.borrow_and_update(), None, "none is wanted");
+    change.send_replace(vec![good.issuer()]);
+    wait_until(&mut troubles, |told| *told == Some(Vec::new())).await;
+    let began = Instant::now();
     change.send_replace(vec![good.issuer(), bad.issuer()]);
-    let is_told = |told: &Option<Vec<Trouble>>| told.as_ref().is_some_and(|told| !told.is_empty());
-    let told = timeout(TIMEOUT, troubles.wait_for(is_told))
-        .await
-        .expect("it is told");
-    let told = told.unwrap().clone().unwrap();
+    wait_until(&mut troubles, Option::is_none).await;
+    wait_until(&mut troubles, Option::is_some).await;
+    assert!(began.elapsed() >= SHORT_HICCUP, "{:?}", began.elapsed());
+    let told = troubles.borrow().clone().unwrap();
     let [trouble] = told.as_slice() else {
         panic!("{told:?}")
     };
     assert_eq!((&trouble.url, trouble.has_keys), (&bad.url(), false));
     assert!(trouble.reason.contains("503"), "{trouble:?}");
-    assert!(bad.count(METADATA) >= 3, "it was a hiccup until then");
     bad.publish(&["b"]);
-    let is_over = troubles.wait_for(|told| *told == Some(Vec::new()));
-    timeout(TIMEOUT, is_over).await.expect("it is over").unwrap();
+    wants_keys.notify_waiters();
+    wants_keys.notify_one();
+    wait_until(&mut troubles, |told| *told == Some(Vec::new())).await;
+}
+
+#[tokio::test]
+async fn an_issuer_that_cannot_be_asked_is_told_at_once() {
+    let server = Server::start().await;
+    let broken = config::Issuer {
+        certificate_authority_pem: Some("rubbish".to_owned()),
+        ..server.issuer()
+    };
+    let (_wanted, wanted) = watch::channel(vec![broken]);
+    let folder = tempfile::tempdir().unwrap();
+    let Following { mut troubles, .. } = follow(wanted, &folder, &Arc::default(), &server.scope);
+    wait_until(&mut troubles, Option::is_some).await;
+    let told = troubles.borrow().clone().unwrap();
+    assert!(told.iter().all(|trouble| !trouble.is_asked_again), "{told:?}");
+}
+
+type Told = Option<Vec<Trouble>>;
+
+async fn wait_until(troubles: &mut watch::Receiver<Told>, fits: impl FnMut(&Told) -> bool) {
+    let told = timeout(TIMEOUT, troubles.wait_for(fits)).await;
+    told.expect("it is told").unwrap();
+}
+
+/// Another prefix or audience is no other answer.
+#[test]
+fn whoever_fails_goes_on_failing_when_something_else_of_it_changes() {
+    let issuer = |url: &str, prefix: &str| config::Issuer {
+        url: url.into(),
+        audiences: vec!["weft".into()],
+        prefix: prefix.into(),
+        username_claim: None,
+        groups_claim: None,
+        certificate_authority_pem: None,
+    };
+    let found = Found::new(Vec::new(), HICCUP);
+    let told = || found.troubles().borrow().clone();
+    found.want(&[issuer("https://a", "a:"), issuer("https://b", "b:")]);
+    assert_eq!(told(), None, "nobody was asked yet");
+    found.put(&issuer("https://b", "b:"), JwkSet { keys: Vec::new() });
+    assert_eq!(told(), None, "one was not asked yet");
+    found.fail(&issuer("https://a", "a:"), "it is away", true);
+    let failing = |url: &str| {
+        Some(vec![Trouble {
+            url: url.into(),
+            reason: "it is away".into(),
+            has_keys: false,
+            is_asked_again: true,
+        }])
+    };
+    assert_eq!(told(), failing("https://a"));
+    found.want(&[issuer("https://a", "other:"), issuer("https://b", "b:")]);
+    assert_eq!(told(), failing("https://a"));
+    found.want(&[issuer("https://b", "b:")]);
+    assert_eq!(told(), Some(Vec::new()));
+    found.want(&[]);
+    assert_eq!(told(), None);
 }
 
 /// A folder with the keys of this issuer, and nobody who follows it any more.
