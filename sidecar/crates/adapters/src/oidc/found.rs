@@ -30,7 +30,8 @@ struct State {
 /// An issuer that does not say its keys.
 #[derive(Debug)]
 struct Failing {
-    issuer: config::Issuer,
+    url: String,
+    certificate_authority_pem: Option<String>,
     reason: String,
     is_asked_again: bool,
 }
@@ -103,11 +104,9 @@ impl Found {
         state
             .known
             .retain(|known| wanted.iter().any(|wanted| known.are_of(wanted)));
-        state.failing.retain(|failing| {
-            wanted
-                .iter()
-                .any(|wanted| are_asked_alike(&failing.issuer, wanted))
-        });
+        state
+            .failing
+            .retain(|failing| wanted.iter().any(|wanted| failing.is_of(wanted)));
         state.wanted = wanted.to_vec();
         self.give_out(&state);
     }
@@ -132,7 +131,8 @@ impl Found {
         let mut state = self.state.lock();
         state.forgive(issuer);
         state.failing.push(Failing {
-            issuer: issuer.clone(),
+            url: issuer.url.clone(),
+            certificate_authority_pem: issuer.certificate_authority_pem.clone(),
             reason: reason.to_owned(),
             is_asked_again,
         });
@@ -168,15 +168,13 @@ impl State {
     }
 
     fn forgive(&mut self, issuer: &config::Issuer) {
-        self.failing
-            .retain(|failing| !are_asked_alike(&failing.issuer, issuer));
+        self.failing.retain(|failing| !failing.is_of(issuer));
     }
 
     fn troubles(&self) -> Option<Vec<Trouble>> {
         let has_keys = |wanted: &config::Issuer| self.known.iter().any(|known| known.are_of(wanted));
         let trouble = |wanted: &config::Issuer| {
-            let mut failing = self.failing.iter();
-            let failing = failing.find(|failing| are_asked_alike(&failing.issuer, wanted))?;
+            let failing = self.failing.iter().find(|failing| failing.is_of(wanted))?;
             Some(Trouble {
                 url: wanted.url.clone(),
                 reason: failing.reason.clone(),
@@ -190,15 +188,21 @@ impl State {
     }
 }
 
-/// Whatever else differs, what is asked is the same, and so is the answer.
-fn are_asked_alike(one: &config::Issuer, other: &config::Issuer) -> bool {
-    (&one.url, &one.certificate_authority_pem) == (&other.url, &other.certificate_authority_pem)
+impl Failing {
+    fn is_of(&self, issuer: &config::Issuer) -> bool {
+        are_asked_alike(&self.url, &self.certificate_authority_pem, issuer)
+    }
 }
 
 impl Known {
     fn are_of(&self, issuer: &config::Issuer) -> bool {
-        self.url == issuer.url && self.certificate_authority_pem == issuer.certificate_authority_pem
+        are_asked_alike(&self.url, &self.certificate_authority_pem, issuer)
     }
+}
+
+/// Whatever else differs of an issuer, what is asked is the same, and so is the answer.
+fn are_asked_alike(url: &str, certificate_authority_pem: &Option<String>, issuer: &config::Issuer) -> bool {
+    url == issuer.url && *certificate_authority_pem == issuer.certificate_authority_pem
 }
 
 fn trusted(issuer: &config::Issuer, keys: JwkSet) -> Issuer {
@@ -212,5 +216,45 @@ fn trusted(issuer: &config::Issuer, keys: JwkSet) -> Issuer {
             username: or(&issuer.username_claim, USERNAME_CLAIM),
             groups: Some(or(&issuer.groups_claim, GROUPS_CLAIM)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another prefix or audience is no other answer.
+    #[test]
+    fn whoever_fails_goes_on_failing_when_something_else_of_it_changes() {
+        let issuer = |url: &str, prefix: &str| config::Issuer {
+            url: url.into(),
+            audiences: vec!["weft".into()],
+            prefix: prefix.into(),
+            username_claim: None,
+            groups_claim: None,
+            certificate_authority_pem: None,
+        };
+        let found = Found::new(Vec::new(), Duration::from_secs(30));
+        let told = || found.troubles().borrow().clone();
+        found.want(&[issuer("https://a", "a:"), issuer("https://b", "b:")]);
+        assert_eq!(told(), None, "nobody was asked yet");
+        found.put(&issuer("https://b", "b:"), JwkSet { keys: Vec::new() });
+        assert_eq!(told(), None, "one was not asked yet");
+        found.fail(&issuer("https://a", "a:"), "it is away", true);
+        let failing = |url: &str| {
+            Some(vec![Trouble {
+                url: url.into(),
+                reason: "it is away".into(),
+                has_keys: false,
+                is_asked_again: true,
+            }])
+        };
+        assert_eq!(told(), failing("https://a"));
+        found.want(&[issuer("https://a", "other:"), issuer("https://b", "b:")]);
+        assert_eq!(told(), failing("https://a"));
+        found.want(&[issuer("https://b", "b:")]);
+        assert_eq!(told(), Some(Vec::new()));
+        found.want(&[]);
+        assert_eq!(told(), None);
     }
 }
